@@ -4,6 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use actix_web::dev::Server;
 use futures_util::future;
+use tokio::sync::Semaphore;
 use tracing::{debug, info, warn};
 
 use self::{
@@ -180,6 +181,7 @@ pub async fn start_with_clock(
         readiness,
         memory,
         chat_listeners,
+        watchers: Arc::new(Semaphore::new(settings.limits.watchers)),
         exporter: Arc::new(Exporter::new(&metrics, sources)),
         metrics,
         settings: Arc::new(settings),

@@ -11,6 +11,7 @@ use actix_web::{App, dev::Server, rt, web::Data};
 use rustls::ServerConfig;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
+use tokio::sync::Semaphore;
 
 use super::{
     StartError, StoreBackend, free_memory::return_freed_memory, graceful_shutdown::ListenerHandle,
@@ -122,6 +123,7 @@ pub(super) struct WorkerFactory {
     pub(super) readiness: Readiness,
     pub(super) memory: MemoryBudgets,
     pub(super) chat_listeners: ChatListeners,
+    pub(super) watchers: Arc<Semaphore>,
     pub(super) metrics: Metrics,
     pub(super) exporter: Arc<Exporter>,
     pub(super) settings: Arc<Settings>,
@@ -148,6 +150,7 @@ impl WorkerFactory {
             backends: self.backends,
             memory: self.memory,
             chat_listeners: self.chat_listeners,
+            watchers: self.watchers,
             custom_ids: self.settings.storage.custom_ids,
             strict_storage_ttl: self.settings.api.strict_storage_ttl,
             binaries: self.metrics.binaries,

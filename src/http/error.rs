@@ -75,6 +75,15 @@ pub enum ApiError {
         /// Seconds after which a number may be free.
         retry_after: u64,
     },
+    /// The client sent a request to a chat that has ended.
+    #[error("{0}")]
+    ChatDisconnected(String),
+    /// The transcript of a chat is full.
+    #[error("{0}")]
+    ChatFull(String),
+    /// No agent is available for a new chat.
+    #[error("{0}")]
+    ChatUnavailable(String),
     /// No such route.
     #[error("no route matches {0}")]
     NotFound(String),
@@ -185,6 +194,9 @@ impl ApiError {
             Self::RequestNotFound(_) => ("RequestNotFound", StatusCode::NOT_FOUND),
             Self::NoMatch(_) => ("NoMatch", StatusCode::NOT_FOUND),
             Self::NoAccessNumber { .. } => ("NoAccessNumber", StatusCode::SERVICE_UNAVAILABLE),
+            Self::ChatDisconnected(_) => ("ChatDisconnected", StatusCode::BAD_REQUEST),
+            Self::ChatFull(_) => ("ChatFull", StatusCode::CONFLICT),
+            Self::ChatUnavailable(_) => ("ChatUnavailable", StatusCode::SERVICE_UNAVAILABLE),
             Self::NotFound(_) => ("NotFound", StatusCode::NOT_FOUND),
             Self::MethodNotAllowed { .. } => ("MethodNotAllowed", StatusCode::METHOD_NOT_ALLOWED),
             Self::TooLarge(_) => ("TooLarge", StatusCode::PAYLOAD_TOO_LARGE),

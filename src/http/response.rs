@@ -148,6 +148,11 @@ pub(super) fn ok() -> HttpResponse {
     text(StatusCode::OK, "OK")
 }
 
+/// 204
+pub(super) fn no_content() -> HttpResponse {
+    without_body(StatusCode::NO_CONTENT).finish()
+}
+
 /// 200 without a body.
 pub(super) fn empty() -> HttpResponse {
     without_body(StatusCode::OK).finish()

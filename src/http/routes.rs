@@ -13,7 +13,7 @@ use super::{
         resource_groups, restore,
     },
     client_api::{
-        binaries,
+        binaries, chat_events,
         create::{self, responses::CreatedResponse},
         service_requests,
         services::{self, DescribeServiceResponse},
@@ -42,6 +42,8 @@ use super::{
         services::set_conversation_end,
         service_requests::send_request,
         service_requests::send_request_by_query,
+        chat_events::stream_chat,
+        chat_events::stream_chat_by_post,
     )
 )]
 struct ClientApi;
@@ -54,7 +56,7 @@ pub(super) fn client_key_route() -> [Endpoint; 1] {
 }
 
 /// The other routes of clients. The two routes with a tail pattern must come last.
-pub(super) fn client_routes() -> [Endpoint; 6] {
+pub(super) fn client_routes() -> [Endpoint; 7] {
     [
         route("/genesys/1/service/{id}/storage")
             .get(storage::read_all)
@@ -70,6 +72,9 @@ pub(super) fn client_routes() -> [Endpoint; 6] {
             .method(Method::HEAD, head().to(binaries::head_binary)),
         route("/genesys/1/cs/services/{id}")
             .method(Method::PUT, put().to(services::set_conversation_end)),
+        route("/genesys/1/service/{id}/ixn/chat/events")
+            .method(Method::GET, get().to(chat_events::stream_chat))
+            .method(Method::POST, post().to(chat_events::stream_chat_by_post)),
         // Deeper paths do not exist; without this route they would match as service requests.
         route("/genesys/1/service/{id}/storage/{rest:.*}"),
         route("/genesys/1/service/{id}/{request:.+}")

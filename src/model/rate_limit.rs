@@ -9,6 +9,8 @@ pub enum RateLimitKey {
     CreatesByAddress(String),
     /// Creates of a configured service.
     CreatesByService(String),
+    /// Messages of the client of the chat of a service.
+    ChatMessages(String),
     /// Calls to this number that matched no booking.
     FailedMatches(String),
     /// Failed sign-ins by a client address or network.

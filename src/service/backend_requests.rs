@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{FormData, ServiceError, Services, Uploads, definition::Definition};
+use super::{
+    FormData, PublicAddress, ServiceError, Services, Uploads,
+    builtin::Builtin,
+    chat::{ChatRequest, ChatStart},
+    definition::{Definition, DefinitionKind},
+};
 use crate::{
     backend::{BackendError, RequestContext},
     model::{BackendSession, PropagatedHeaders, ServiceId, StoreError},
@@ -22,12 +27,28 @@ pub struct PreparedRequest {
 
 enum RequestTarget {
     Storage,
+    /// A request to a chat, if there is one; otherwise the definition of the service determines the target.
+    Chat(ChatRequest),
+    Definition(DefinitionTarget),
+}
+
+/// The target of a request that depends on the definition of the service.
+enum DefinitionTarget {
+    ChatStart(Arc<Definition>),
     Backend(Arc<Definition>, Option<BackendSession>),
+}
+
+/// What a service-specific request contains besides its fields.
+pub struct RequestOrigin {
+    /// Headers for correlation.
+    pub propagated_headers: PropagatedHeaders,
+    /// The address under which the client reached this server.
+    pub address: PublicAddress,
 }
 
 impl Services {
     /// Checks a request before its body is read. One round trip returns the definition and the backend session of the
-    /// service.
+    /// service. A request to a chat needs none, because the chat itself is looked up later.
     ///
     /// # Errors
     /// [`ServiceError::NoSuchService`] if there is no active service with this id, [`ServiceError::NoSuchRequest`] if
@@ -37,41 +58,57 @@ impl Services {
         id: ServiceId,
         request: String,
     ) -> Result<PreparedRequest, ServiceError> {
-        if request == UPDATE_REQUEST {
-            let target = RequestTarget::Storage;
-            return Ok(PreparedRequest {
-                id,
-                request,
-                target,
-            });
-        }
-        let running = self.context.store.running_service(&id).await?;
+        let target = match ChatRequest::parse(&request) {
+            _ if request == UPDATE_REQUEST => RequestTarget::Storage,
+            Some(chat) if chat != ChatRequest::Start => RequestTarget::Chat(chat),
+            Some(_) | None => RequestTarget::Definition(self.find_target(&id, &request).await?),
+        };
+        Ok(PreparedRequest {
+            id,
+            request,
+            target,
+        })
+    }
+
+    /// The target of a request according to the definition of the service.
+    async fn find_target(
+        &self,
+        id: &ServiceId,
+        request: &str,
+    ) -> Result<DefinitionTarget, ServiceError> {
+        let running = self.context.store.running_service(id).await?;
         let running = running.ok_or_else(|| ServiceError::NoSuchService(id.clone()))?;
         let catalog = self.context.catalog.load();
         let definition = catalog.get_or_retired(&running.definition);
-        let backend = definition.and_then(|definition| Some((definition, definition.backend()?)));
-        match backend {
-            Some((definition, backend)) if backend.supports_request(&request) => {
-                let target = RequestTarget::Backend(Arc::clone(definition), running.session);
-                Ok(PreparedRequest {
-                    id,
-                    request,
-                    target,
-                })
+        let kind = definition.map(|definition| (definition, definition.kind()));
+        let supported = match kind {
+            Some((definition, DefinitionKind::Backend(backend))) => {
+                if backend.supports_request(request) {
+                    let target = DefinitionTarget::Backend(Arc::clone(definition), running.session);
+                    return Ok(target);
+                }
+                backend.supported_requests()
             }
-            backend => Err(ServiceError::NoSuchRequest {
-                supported: backend.map_or_else(
-                    || format!("{UPDATE_REQUEST:?}"),
-                    |(_, backend)| backend.supported_requests(),
-                ),
-                request,
-                definition: running.definition,
-            }),
-        }
+            Some((definition, DefinitionKind::Builtin(Builtin::RequestChat))) => {
+                match ChatRequest::parse(request) {
+                    Some(ChatRequest::Start) => {
+                        return Ok(DefinitionTarget::ChatStart(Arc::clone(definition)));
+                    }
+                    Some(_) => return Err(ServiceError::ChatNotStarted(id.clone())),
+                    None => format!("{UPDATE_REQUEST:?}, {}", ChatRequest::names()),
+                }
+            }
+            Some((_, DefinitionKind::Builtin(_))) | None => format!("{UPDATE_REQUEST:?}"),
+        };
+        Err(ServiceError::NoSuchRequest {
+            supported,
+            request: request.to_owned(),
+            definition: running.definition,
+        })
     }
 
-    /// Executes a request with the fields of `form`, whose files are in `uploads`. Returns the JSON of the backend's
-    /// response, if the request was sent to one.
+    /// Executes a request with the fields of `form`, whose files are in `uploads`. Returns the JSON of the response of
+    /// a backend or chat.
     ///
     /// # Errors
     /// As a write to storage, for an update and for files; [`ServiceError::BackendUnreachable`],
@@ -81,23 +118,41 @@ impl Services {
         prepared: PreparedRequest,
         form: FormData,
         mut uploads: Uploads,
-        propagated_headers: PropagatedHeaders,
+        origin: RequestOrigin,
     ) -> Result<Option<Bytes>, ServiceError> {
         let PreparedRequest {
             id,
             request,
             target,
         } = prepared;
-        let RequestTarget::Backend(definition, session) = target else {
-            self.write(&id, form, uploads).await?;
-            return Ok(None);
+        let target = match target {
+            RequestTarget::Storage => {
+                self.write(&id, form, uploads).await?;
+                return Ok(None);
+            }
+            RequestTarget::Chat(chat) => {
+                let response = self.request_chat(&id, chat, &form, &origin.address).await?;
+                if response.is_some() {
+                    return Ok(response);
+                }
+                self.find_target(&id, &request).await?
+            }
+            RequestTarget::Definition(target) => target,
+        };
+        let (definition, session) = match target {
+            DefinitionTarget::ChatStart(definition) => {
+                let start = ChatStart { id, definition };
+                let response = self.start_chat(&start, form, &mut uploads, &origin.address);
+                return response.await.map(Some);
+            }
+            DefinitionTarget::Backend(definition, session) => (definition, session),
         };
         let (fields, files) = form.into_backend_fields(&id)?;
         let has_files = !files.set.is_empty();
         if has_files {
             self.write_with_uploads(&id, files, &mut uploads).await?;
         }
-        let propagated_headers = propagated_headers.with_request_id();
+        let propagated_headers = origin.propagated_headers.with_request_id();
         let context = RequestContext {
             id: &id,
             definition: definition.name(),

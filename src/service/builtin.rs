@@ -11,6 +11,8 @@ pub(super) enum Builtin {
     MatchInteraction,
     /// Books a number for an existing service.
     RequestAccess,
+    /// A service with a chat between a client and agents.
+    RequestChat,
     /// Creates a service and books a number for it.
     RequestInteraction,
     /// Plain storage with a TTL. The response to its create is the id.
@@ -18,10 +20,11 @@ pub(super) enum Builtin {
 }
 
 impl Builtin {
-    const ALL: [(&str, Self); 5] = [
+    const ALL: [(&str, Self); 6] = [
         ("app-to-connect-basic", Self::RequestInteraction),
         ("match-interaction", Self::MatchInteraction),
         ("request-access", Self::RequestAccess),
+        ("request-chat", Self::RequestChat),
         ("request-interaction", Self::RequestInteraction),
         ("store", Self::Store),
     ];
@@ -45,6 +48,9 @@ impl Builtin {
 
     /// Whether a create creates a service.
     pub(super) fn creates_service(self) -> bool {
-        matches!(self, Self::RequestInteraction | Self::Store)
+        matches!(
+            self,
+            Self::RequestChat | Self::RequestInteraction | Self::Store
+        )
     }
 }

@@ -2,8 +2,19 @@
 
 pub use self::{
     listeners::{ChatListener, ChatListeners},
-    object::{ChatObject, ChatObjectState},
+    object::{ChatObject, PublicAddress},
+    stream::{ChatStream, ChatStreamItem},
+};
+pub(super) use self::{
+    request::{ChatRequest, chat_path},
+    start::ChatStart,
 };
 
+mod client;
+mod fields;
 mod listeners;
 mod object;
+mod request;
+mod start;
+mod stream;
+mod transcript;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::{ChatListeners, CurrentCatalog, FailedCredentials, PhoneNumbers};
 use crate::{
     backend::Backends,
@@ -37,6 +39,8 @@ pub struct ServiceContext {
     pub custom_ids: CustomIds,
     /// The listeners of chats on this replica.
     pub chat_listeners: ChatListeners,
+    /// A permit for each event stream of this process, `limits.watchers` in all.
+    pub watchers: Arc<Semaphore>,
     /// `api.strict_storage_ttl`
     pub strict_storage_ttl: bool,
     /// The metrics of binaries.

@@ -251,10 +251,10 @@ impl PendingCreate {
             }
         };
         match builtin {
-            Builtin::Store => {
+            Builtin::Store | Builtin::RequestChat => {
                 self.check_key_count(&changes)?;
                 let ttl = self.ttl(&parameters)?;
-                let response = self.response_body().to_json()?;
+                let response = CreateResponseBody::of_create(&self.id, *builtin).to_json()?;
                 let outcome = self.create(ttl, changes, None, Some(&response)).await?;
                 Ok(outcome.into_response(response))
             }
@@ -272,14 +272,6 @@ impl PendingCreate {
         match self.storage_area_ttl {
             Some(ttl) => Ok(ttl),
             None => ttl::initial_ttl(&self.definition, parameters, self.context.limits.max_ttl),
-        }
-    }
-
-    /// The response to a create that returns only the id.
-    fn response_body(&self) -> CreateResponseBody {
-        match self.storage_area_ttl {
-            Some(_) => CreateResponseBody::default().with("id", self.id.to_string()),
-            None => CreateResponseBody::new(&self.id),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::ServiceError;
+use super::{ServiceError, builtin::Builtin, chat::chat_path};
 use crate::model::{Booking, ServiceId, StoreError};
 
 /// The members of a response, in their order.
@@ -16,6 +16,15 @@ impl CreateResponseBody {
     /// A response that begins with `_id`.
     pub(super) fn new(id: &ServiceId) -> Self {
         Self::default().with("_id", id.to_string())
+    }
+
+    /// The response to a create that books no number: the id, and for a chat the path of its start.
+    pub(super) fn of_create(id: &ServiceId, builtin: Builtin) -> Self {
+        match builtin {
+            _ if id.is_storage_area() => Self::default().with("id", id.to_string()),
+            Builtin::RequestChat => Self::new(id).with("_chatIxnAPI-CREATE-URL", chat_path(id)),
+            _ => Self::new(id),
+        }
     }
 
     /// Adds a member.

@@ -221,12 +221,12 @@ mod tests {
             (
                 &[builtin],
                 "_service",
-                "is \"\", expected one of app-to-connect-basic, match-interaction, request-access, request-interaction, store",
+                "is \"\", expected one of app-to-connect-basic, match-interaction, request-access, request-chat, request-interaction, store",
             ),
             (
                 &[builtin, ("_service", "x")],
                 "_service",
-                "is \"x\", expected one of app-to-connect-basic, match-interaction, request-access, request-interaction, store",
+                "is \"x\", expected one of app-to-connect-basic, match-interaction, request-access, request-chat, request-interaction, store",
             ),
             (&[builtin, store, ("_ttl", "0")], "_ttl", "from 1 to 3600"),
             (

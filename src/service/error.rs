@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::binary_path::binary_path;
+use super::{binary_path::binary_path, chat::chat_path};
 use crate::{
     backend::BackendError,
     memory_budget::OverBudget,
@@ -100,6 +100,29 @@ pub enum ServiceError {
     /// A backend did not respond in time.
     #[error("{0}")]
     BackendTimeout(String),
+    /// The service has no chat yet.
+    #[error("the chat of service {0} was not started; start it at {path}", path = chat_path(.0))]
+    ChatNotStarted(ServiceId),
+    /// A message is required.
+    #[error("message is missing; expected the text of the message")]
+    MissingMessage,
+    /// The message exceeds the limit in bytes.
+    #[error("the message is over {0} bytes (option _chat_message_bytes)")]
+    MessageTooLong(u64),
+    /// The transcript has its maximum number of events.
+    #[error(
+        "the chat has the maximum number of events (option _chat_max_events); no message was sent"
+    )]
+    ChatFull,
+    /// The chat has ended.
+    #[error("the chat has ended")]
+    ChatDisconnected,
+    /// No agent is available for a new chat.
+    #[error("no agent is available for this chat; try again later")]
+    ChatUnavailable,
+    /// The replica has as many event streams as allowed.
+    #[error("this replica has {0} open event streams, the maximum (limits.watchers); try again")]
+    TooManyWatchers(usize),
     /// A parameter or name is invalid.
     #[error("{0}")]
     InvalidParameter(String),

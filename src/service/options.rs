@@ -13,13 +13,15 @@ pub use self::spec::{Importance, MAX_NUMBER_BYTES, OptionDoc, OptionType};
 pub(super) use self::suggestions::{option_warnings, suggested_for_group};
 pub(super) use self::table::{
     ALLOCATION_STRATEGIES, BOOKING_TIMEOUT_RANGE, CODE_LENGTH_RANGE, DEFAULT_BOOKING_TIMEOUT,
-    DEFAULT_CODE_LENGTH, DEFAULT_GROUP, DEFAULT_TTL, TYPES,
+    DEFAULT_CLIENT_TIMEOUT, DEFAULT_CODE_LENGTH, DEFAULT_GROUP, DEFAULT_MAX_EVENTS,
+    DEFAULT_MESSAGE_BYTES, DEFAULT_TTL, TYPES,
 };
-use self::table::{GROUP_OPTIONS, SERVICE_OPTIONS};
 pub use self::values::{OptionValue, Options, REDACTED, is_option_name};
 pub(super) use self::values::{RestoreError, redact, restore_secrets, without_empty};
+use self::{group_table::GROUP_OPTIONS, table::SERVICE_OPTIONS};
 use super::parse_value::parse_integer;
 
+mod group_table;
 mod presets;
 mod spec;
 mod suggestions;

@@ -1,4 +1,5 @@
-//! Rate limits: creates per client address and per configured service, and failed matches per dialed number. Wrong
+//! Rate limits: creates per client address and per configured service, messages per chat, and failed matches per dialed
+//! number. Wrong
 //! credentials are in `failed_credentials.rs`.
 //!
 //! The counters are in the store, so that they apply to all replicas. Only configured limits are counted.
@@ -12,7 +13,7 @@ use tracing::warn;
 
 use super::ServiceError;
 use crate::{
-    model::{RateLimitKey, STORAGE_AREA},
+    model::{RateLimitKey, STORAGE_AREA, ServiceId},
     settings::RateLimit,
     store::RateLimitStore,
 };
@@ -64,6 +65,24 @@ pub(super) async fn limit_creates_of_storage_areas(
 ) -> Result<(), ServiceError> {
     limit_creates_by_address(store, settings, address).await?;
     limit_creates_of_service(store, settings, STORAGE_AREA).await
+}
+
+/// Counts a message of the client of the chat of `id`.
+///
+/// # Errors
+/// [`ServiceError::RateLimited`] if the limit is exceeded.
+pub(super) async fn limit_chat_messages(
+    store: &dyn RateLimitStore,
+    settings: &RateLimit,
+    id: &ServiceId,
+) -> Result<(), ServiceError> {
+    let limit = settings.messages_per_chat;
+    if limit == 0 {
+        return Ok(());
+    }
+    let key = RateLimitKey::ChatMessages(id.to_string());
+    let message = || "too many messages in this chat".to_owned();
+    rate_limit_take(store, &key, limit, settings.window, message).await
 }
 
 /// Matches in progress count as failed until they succeed. If the limit is reached, another one retries this often,

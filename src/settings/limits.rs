@@ -43,6 +43,9 @@ pub struct Limits {
     /// Total bytes of response bodies in memory.
     #[serde(deserialize_with = "integer::<MIB, TIB, _, _>")]
     pub response_memory_bytes: usize,
+    /// Open event streams of this process.
+    #[serde(deserialize_with = "integer::<1, 1_000_000, _, _>")]
+    pub watchers: usize,
     /// The longest TTL of a service.
     #[serde(rename = "max_ttl_seconds")]
     #[serde(deserialize_with = "seconds::<1, 315_360_000, _>")]

@@ -23,6 +23,9 @@ pub struct RateLimit {
     /// Wrong credentials from one client address.
     #[serde(deserialize_with = "integer::<0, 1_000_000_000, _, _>")]
     pub failed_credentials_per_address: u64,
+    /// Messages of the client of one chat.
+    #[serde(deserialize_with = "integer::<0, 1_000_000_000, _, _>")]
+    pub messages_per_chat: u64,
     /// Calls to one number without a matching booking.
     #[serde(deserialize_with = "integer::<0, 1_000_000_000, _, _>")]
     pub failed_matches_per_number: u64,

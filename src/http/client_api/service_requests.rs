@@ -2,22 +2,29 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::http::{
-    ApiError, AppState, body,
-    openapi::{
-        errors::{
-            BackendTimeout, BackendUnreachable, BodyErrors, ClientErrors, RequestNotFound,
-            ServiceNotFound, StoreFull,
+use crate::{
+    http::{
+        ApiError, AppState, body,
+        openapi::{
+            errors::{
+                BackendTimeout, BackendUnreachable, BodyErrors, ChatErrors, ClientErrors,
+                RequestNotFound, ServiceNotFound, StoreFull,
+            },
+            fields::{self, DataFields, OtherFieldsQuery},
+            parameters::{ServiceIdPath, UserHeader},
         },
-        fields::{self, DataFields, OtherFieldsQuery},
-        parameters::{ServiceIdPath, UserHeader},
+        path, propagation,
+        public_address::public_address,
+        response,
     },
-    path, propagation, response,
+    service::RequestOrigin,
 };
 
 const DESCRIPTION: &str = "\
-    `update` writes to the storage. Other requests are forwarded to the backend of the service with all fields; files \
-    are written to the storage, and their fields have the path of the binary.";
+    `update` writes to the storage. `ixn/chat` starts the chat of a service of `request-chat`; `ixn/chat/refresh`, \
+    `/send`, `/startTyping`, `/stopTyping`, `/disconnect` and `/transcript` follow; docs/chat.md describes them. Other \
+    requests are forwarded to the backend of the service with all fields; files are written to the storage, and their \
+    fields have the path of the binary.";
 
 /// The request in the path.
 #[derive(utoipa::IntoParams)]
@@ -42,9 +49,11 @@ pub(in crate::http) struct RequestPath {
     responses(
         (
             status = 200,
-            description = "For `update`: empty. For other requests: the JSON response of the backend, unchanged",
+            description = "For `update`: empty. For requests to a chat: the chat object. For other requests: the JSON \
+                response of the backend, unchanged",
         ),
         ClientErrors, BodyErrors, ServiceNotFound, RequestNotFound, StoreFull, BackendUnreachable, BackendTimeout,
+        ChatErrors,
     ),
     security((), ("basic" = [])),
 )]
@@ -69,9 +78,11 @@ pub(in crate::http) async fn send_request_by_query(
     responses(
         (
             status = 200,
-            description = "For `update`: empty. For other requests: the JSON response of the backend, unchanged",
+            description = "For `update`: empty. For requests to a chat: the chat object. For other requests: the JSON \
+                response of the backend, unchanged",
         ),
         ClientErrors, BodyErrors, ServiceNotFound, RequestNotFound, StoreFull, BackendUnreachable, BackendTimeout,
+        ChatErrors,
     ),
     security((), ("basic" = [])),
 )]
@@ -88,10 +99,13 @@ pub(in crate::http) async fn send_request(
         .prepare_request(id, path::service_request(&request)?)
         .await?;
     let form_data = body::read_form_data(&state, &request, payload, &mut uploads).await?;
-    let headers = propagation::propagated_headers(&request);
+    let origin = RequestOrigin {
+        propagated_headers: propagation::propagated_headers(&request),
+        address: public_address(&request, &state.trusted_proxies),
+    };
     let response = state
         .services
-        .send_request(prepared, form_data, uploads, headers)
+        .send_request(prepared, form_data, uploads, origin)
         .await?;
     Ok(response.map_or_else(response::empty, response::json))
 }

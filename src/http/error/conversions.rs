@@ -21,7 +21,9 @@ impl From<ServiceError> for ApiError {
             ServiceError::NoSuchKey { .. }
             | ServiceError::BinaryKey { .. }
             | ServiceError::NoSuchBinary { .. } => Self::KeyNotFound(message),
-            ServiceError::NoSuchRequest { .. } => Self::RequestNotFound(message),
+            ServiceError::NoSuchRequest { .. } | ServiceError::ChatNotStarted(_) => {
+                Self::RequestNotFound(message)
+            }
             ServiceError::NoMatch(_) => Self::NoMatch(message),
             ServiceError::NoAccessNumber { retry_after: wait } => Self::NoAccessNumber {
                 message,
@@ -34,11 +36,18 @@ impl From<ServiceError> for ApiError {
                 message,
                 retry_after: retry_after_seconds(wait),
             },
+            ServiceError::MissingMessage => Self::UnsupportedMediaType(message),
+            ServiceError::ChatFull => Self::ChatFull(message),
+            ServiceError::ChatDisconnected => Self::ChatDisconnected(message),
+            ServiceError::ChatUnavailable => Self::ChatUnavailable(message),
+            ServiceError::TooManyWatchers(_) => Self::Overloaded(message),
             ServiceError::InvalidParameter(_) => Self::InvalidParameter(message),
             ServiceError::BackendUnreachable(_) => Self::BackendUnreachable(message),
             ServiceError::BackendTimeout(_) => Self::BackendTimeout(message),
             ServiceError::IdempotencyKeyReused => Self::IdempotencyKeyReused(message),
-            ServiceError::TooManyKeys(_) => Self::TooLarge(message),
+            ServiceError::TooManyKeys(_) | ServiceError::MessageTooLong(_) => {
+                Self::TooLarge(message)
+            }
             ServiceError::UploadLost => {
                 Self::StoreUnavailable("the request took too long and was aborted; retry it")
             }

@@ -57,6 +57,12 @@ impl ApiError {
                 message: "all access numbers are booked".to_owned(),
                 retry_after: 30,
             },
+            Self::ChatDisconnected("the chat has ended".to_owned()),
+            Self::ChatFull(
+                "the chat has the maximum number of events (option _chat_max_events); no message was sent"
+                    .to_owned(),
+            ),
+            Self::ChatUnavailable("no agent is available for this chat; try again later".to_owned()),
             Self::NotFound("/genesys/2/service/store".to_owned()),
             Self::MethodNotAllowed {
                 method: "PUT".to_owned(),

@@ -14,6 +14,9 @@ use crate::http::response_headers;
 /// The `Retry-After` of [`ApiError::Overloaded`] and [`ApiError::StoreUnavailable`], in seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
 
+/// The `Retry-After` of [`ApiError::ChatUnavailable`], in seconds.
+const CHAT_RETRY_AFTER_SECONDS: &str = "10";
+
 /// The challenge of a 401 for credentials.
 const BASIC_CHALLENGE: &str = "Basic realm=\"switchboard\", charset=\"UTF-8\"";
 
@@ -48,6 +51,9 @@ impl ResponseError for ApiError {
             Self::NoAccessNumber { retry_after, .. }
             | Self::TooManyRequests { retry_after, .. } => {
                 response.insert_header((RETRY_AFTER, retry_after.to_string()));
+            }
+            Self::ChatUnavailable(_) => {
+                response.insert_header((RETRY_AFTER, CHAT_RETRY_AFTER_SECONDS));
             }
             Self::Overloaded(_) | Self::StoreUnavailable(_) => {
                 response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));

@@ -55,6 +55,8 @@ error_responses! {
     ];
     /// Errors of a body of fields.
     BodyErrors: [UnreadableJson, InvalidBody, TooLarge, UnsupportedMediaType];
+    /// Errors of requests to chats.
+    ChatErrors: [ChatDisconnected, ChatFull, ChatUnavailable];
     /// Errors of changes of the catalog.
     CatalogErrors: [
         InvalidParameter, ReadOnly, PreconditionFailed, PreconditionRequired, StoreFull

@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -40,9 +41,8 @@ struct Shared {
 /// A chat with listeners.
 struct ListenedChat {
     changed: watch::Sender<()>,
-    /// The position of its last event at the last poll: the outer `None` before the first one, the inner one if there
-    /// is no chat.
-    polled: Option<Option<u64>>,
+    /// The position of its last event at the last poll; `None` before the first one, and if there is no chat.
+    polled: Option<u64>,
 }
 
 impl Default for ChatListeners {
@@ -141,7 +141,7 @@ impl ChatListeners {
         let mut chats = self.0.lock();
         for (id, position) in batch.iter().zip(positions) {
             if let Some(chat) = chats.get_mut(id)
-                && chat.polled.replace(position) != Some(position)
+                && mem::replace(&mut chat.polled, position) != position
             {
                 chat.changed.send_replace(());
             }

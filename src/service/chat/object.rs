@@ -2,16 +2,18 @@
 
 use jiff::Timestamp as IsoTimestamp;
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
+use super::request::{ChatRequest, chat_path};
 use crate::model::{
-    Timestamp,
+    ServiceId, Timestamp,
     chat::{Chat, ChatEvent},
 };
 
 /// The members of a chat object that clients read as its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub enum ChatObjectState {
+enum ChatObjectState {
     /// The response to a start.
     Connected,
     /// A part of the transcript; more may follow.
@@ -62,24 +64,127 @@ impl<'a> ChatObject<'a> {
     }
 }
 
+/// The address under which clients reach this server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicAddress {
+    /// The name or IP address of the host.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Whether it is HTTPS.
+    pub tls: bool,
+}
+
+/// A chat object with what older clients need to address the chat.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct VerboseChatObject<'a> {
+    #[serde(flatten)]
+    object: ChatObject<'a>,
+    user_id: &'a str,
+    secure_key: &'a str,
+    check_chat_service_load_balancer_path: String,
+    chat_server_load_balancer_alias: &'a str,
+    chat_server_host: &'a str,
+    chat_web_api_port: u16,
+    #[serde(rename = "isTLSrequired")]
+    is_tls_required: bool,
+    client_time_zone_offset: i32,
+    #[serde(rename = "_chatIxnAPI_SEND_URL")]
+    send_url: String,
+    #[serde(rename = "_chatIxnAPI_REFRESH_URL")]
+    refresh_url: String,
+    #[serde(rename = "_chatIxnAPI_START_TYPING_URL")]
+    start_typing_url: String,
+    #[serde(rename = "_chatIxnAPI_STOP_TYPING_URL")]
+    stop_typing_url: String,
+    #[serde(rename = "_chatIxnAPI_DISCONNECT_URL")]
+    disconnect_url: String,
+    #[serde(rename = "_chatIxnAPI_REFRESH_FROM_START_URL")]
+    refresh_from_start_url: String,
+}
+
+impl<'a> ChatObject<'a> {
+    /// Adds what older clients need to address the chat.
+    pub(super) fn verbose(
+        self,
+        id: &ServiceId,
+        chat: &'a Chat,
+        address: &'a PublicAddress,
+    ) -> VerboseChatObject<'a> {
+        let refresh_url = ChatRequest::Refresh.path(id);
+        VerboseChatObject {
+            object: self,
+            user_id: &chat.user_id,
+            secure_key: &chat.secure_key,
+            check_chat_service_load_balancer_path: chat_path(id),
+            chat_server_load_balancer_alias: &address.host,
+            chat_server_host: &address.host,
+            chat_web_api_port: address.port,
+            is_tls_required: address.tls,
+            client_time_zone_offset: 0,
+            send_url: ChatRequest::Send.path(id),
+            refresh_from_start_url: format!("{refresh_url}?transcriptPosition=0"),
+            refresh_url,
+            start_typing_url: ChatRequest::Typing(true).path(id),
+            stop_typing_url: ChatRequest::Typing(false).path(id),
+            disconnect_url: ChatRequest::Disconnect.path(id),
+        }
+    }
+}
+
+/// The whole transcript.
+#[derive(Debug, Serialize)]
+pub(super) struct TranscriptObject<'a> {
+    #[serde(rename = "chatSessionId")]
+    session_id: &'a str,
+    #[serde(rename = "startedAt")]
+    started_at: String,
+    #[serde(rename = "transcriptPosition")]
+    position: u64,
+    #[serde(rename = "_transcript")]
+    transcript: &'a [Box<RawValue>],
+}
+
+impl<'a> TranscriptObject<'a> {
+    /// The object for a chat, whose last events are those of `chat`, with all `rows`.
+    pub(super) fn new(chat: &'a Chat, rows: &'a [Box<RawValue>]) -> Self {
+        Self {
+            session_id: &chat.session_id,
+            started_at: iso_seconds(chat.started),
+            position: chat.position(),
+            transcript: rows,
+        }
+    }
+
+    /// The rows of the events of `chat`.
+    pub(super) fn rows(chat: &Chat) -> impl Iterator<Item = Row<'_>> {
+        chat.events.iter().map(row)
+    }
+}
+
+/// An event: its kind, nickname, text, the seconds since the start, and the party.
+type Row<'a> = (&'static str, &'a str, &'a str, String, &'static str);
+
+fn row(event: &ChatEvent) -> Row<'_> {
+    let seconds = event.at.as_secs().to_string();
+    (
+        event.kind.name(),
+        &event.nickname,
+        event.text(),
+        seconds,
+        event.party.name(),
+    )
+}
+
 /// ISO 8601 in UTC, in whole seconds.
 fn iso_seconds(time: Timestamp) -> String {
     let time = IsoTimestamp::from_millisecond(time.millis()).unwrap_or(IsoTimestamp::MAX);
     format!("{time:.0}")
 }
 
-/// Each event is five strings: event, nickname, text, seconds since the start, party.
 fn serialize_rows<S: Serializer>(events: &[ChatEvent], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(events.iter().map(|event| {
-        let seconds = event.at.as_secs().to_string();
-        (
-            event.kind.name(),
-            event.nickname.as_str(),
-            event.text(),
-            seconds,
-            event.party.name(),
-        )
-    }))
+    serializer.collect_seq(events.iter().map(row))
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Presets: templates for new configured services.
 
 use super::{
-    OptionDoc, ServiceKind, option_docs,
-    table::{BUILTIN, GROUP_OPTIONS, HTTP, ORS, SERVICE_OPTIONS},
+    OptionDoc, ServiceKind,
+    group_table::GROUP_OPTIONS,
+    option_docs,
+    table::{BUILTIN, HTTP, ORS, SERVICE_OPTIONS},
 };
 use crate::service::{
     builtin::Builtin,
@@ -23,7 +25,7 @@ pub struct ServicePreset {
     pub(super) kind: ServiceKind,
 }
 
-static PRESETS: [ServicePreset; 6] = [
+static PRESETS: [ServicePreset; 7] = [
     ServicePreset {
         name: "store",
         title: "Storage",
@@ -37,6 +39,13 @@ static PRESETS: [ServicePreset; 6] = [
         description: "Books an access number for a caller and stores data for the agent until the call arrives.",
         fixed: &[("_type", BUILTIN), ("_service", "request-interaction")],
         kind: ServiceKind::RequestInteraction,
+    },
+    ServicePreset {
+        name: "request-chat",
+        title: "Chat",
+        description: "A chat between a customer and agents, with a transcript that stays until the service expires.",
+        fixed: &[("_type", BUILTIN), ("_service", "request-chat")],
+        kind: ServiceKind::RequestChat,
     },
     ServicePreset {
         name: "request-access",
@@ -121,6 +130,7 @@ impl From<Builtin> for ServiceKind {
         match builtin {
             Builtin::MatchInteraction => Self::MatchInteraction,
             Builtin::RequestAccess => Self::RequestAccess,
+            Builtin::RequestChat => Self::RequestChat,
             Builtin::RequestInteraction => Self::RequestInteraction,
             Builtin::Store => Self::Store,
         }

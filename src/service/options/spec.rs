@@ -73,6 +73,7 @@ pub struct OptionDoc {
 pub(super) enum ServiceKind {
     Store,
     RequestInteraction,
+    RequestChat,
     RequestAccess,
     MatchInteraction,
     Ors,
@@ -143,7 +144,44 @@ impl OptionDoc {
     }
 }
 
+/// The specification of an option without a default.
+pub(super) const fn option(
+    name: &'static str,
+    applies_to: &'static [(Importance, &'static [ServiceKind])],
+    option_type: fn(u64) -> OptionType,
+    description: &'static str,
+) -> OptionSpec {
+    OptionSpec {
+        name,
+        applies_to,
+        option_type,
+        default: None,
+        is_secret: false,
+        is_server_side: false,
+        description,
+    }
+}
+
 impl OptionSpec {
+    /// Sets the default value.
+    pub(super) const fn with_default(self, default: DefaultValue) -> Self {
+        let default = Some(default);
+        Self { default, ..self }
+    }
+
+    pub(super) const fn secret(self) -> Self {
+        let is_secret = true;
+        Self { is_secret, ..self }
+    }
+
+    pub(super) const fn server_side(self) -> Self {
+        let is_server_side = true;
+        Self {
+            is_server_side,
+            ..self
+        }
+    }
+
     pub(super) fn matches(&self, option: &str) -> bool {
         name_matches(self.name, option)
     }

@@ -1,8 +1,10 @@
 //! Suggestions for misspelled option names.
 
 use super::{
-    Importance, OptionSpec, ServiceKind, preset_of,
-    table::{BUILTIN_KINDS, GROUP_OPTIONS, SERVICE_OPTIONS},
+    Importance, OptionSpec, ServiceKind,
+    group_table::GROUP_OPTIONS,
+    preset_of,
+    table::{BUILTIN_KINDS, SERVICE_OPTIONS},
 };
 use crate::{
     model::{EntryName, Table},

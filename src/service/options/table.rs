@@ -1,16 +1,17 @@
-//! The table of options.
+//! The table of options of configured services.
 
 use super::{
     DefaultValue,
-    Importance::{self, Advanced, Mandatory, Optional},
+    Importance::{Advanced, Mandatory, Optional},
     OptionSpec,
     OptionType::{
-        self, AccessNumber, AccessNumbers, Boolean, Choice, Integer, OptionNames, Pattern,
-        ResourceGroup, ServiceNames, Text, Url, UrlList, UrlTemplate,
+        Boolean, Choice, Integer, OptionNames, Pattern, ResourceGroup, Text, Url, UrlList,
+        UrlTemplate,
     },
     ServiceKind::{
-        self, Group, Http, MatchInteraction, Ors, RequestAccess, RequestInteraction, Store,
+        self, Http, MatchInteraction, Ors, RequestAccess, RequestChat, RequestInteraction, Store,
     },
+    spec::option,
 };
 use crate::{
     backend::{BALANCING_STRATEGIES, METHODS},
@@ -37,6 +38,18 @@ pub(in crate::service) const DEFAULT_BOOKING_TIMEOUT: u64 = 30;
 pub(in crate::service) const CODE_LENGTH_RANGE: (u64, u64) = (1, 16);
 /// The default length of access codes.
 pub(in crate::service) const DEFAULT_CODE_LENGTH: u64 = 6;
+/// The range of timeouts of the client of a chat in seconds.
+pub(in crate::service) const CLIENT_TIMEOUT_RANGE: (u64, u64) = (5, 86_400);
+/// The default timeout of the client of a chat in seconds.
+pub(in crate::service) const DEFAULT_CLIENT_TIMEOUT: u64 = 90;
+/// The range of the maximum number of events of a chat.
+pub(in crate::service) const MAX_EVENTS_RANGE: (u64, u64) = (10, 100_000);
+/// The default maximum number of events of a chat.
+pub(in crate::service) const DEFAULT_MAX_EVENTS: u64 = 5_000;
+/// The range of the maximum size of a chat message in bytes.
+pub(in crate::service) const MESSAGE_BYTES_RANGE: (u64, u64) = (1, 65_536);
+/// The default maximum size of a chat message in bytes.
+pub(in crate::service) const DEFAULT_MESSAGE_BYTES: u64 = 16_384;
 /// The allocation strategies of resource groups.
 pub(in crate::service) const ALLOCATION_STRATEGIES: [&str; 4] =
     ["RANDOM", "ROUND_ROBIN", "CLUSTER", "LOCAL"];
@@ -44,15 +57,21 @@ pub(in crate::service) const ALLOCATION_STRATEGIES: [&str; 4] =
 const ALL_KINDS: &[ServiceKind] = &[
     Store,
     RequestInteraction,
+    RequestChat,
     RequestAccess,
     MatchInteraction,
     Ors,
     Http,
 ];
-pub(super) const BUILTIN_KINDS: &[ServiceKind] =
-    &[Store, RequestInteraction, RequestAccess, MatchInteraction];
+pub(super) const BUILTIN_KINDS: &[ServiceKind] = &[
+    Store,
+    RequestInteraction,
+    RequestChat,
+    RequestAccess,
+    MatchInteraction,
+];
 /// The types whose create creates a service.
-const CREATING_KINDS: &[ServiceKind] = &[Store, RequestInteraction, Ors, Http];
+const CREATING_KINDS: &[ServiceKind] = &[Store, RequestInteraction, RequestChat, Ors, Http];
 /// The types that book a number.
 const BOOKING_KINDS: &[ServiceKind] = &[RequestInteraction, RequestAccess];
 /// The types that run on a backend.
@@ -239,6 +258,47 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
     .with_default(DefaultValue::Text("false"))
     .server_side(),
     option(
+        "_chat_requires_agent",
+        &[(Optional, &[RequestChat])],
+        |_| Boolean,
+        "Rejects the start of a chat with 503 while no agent is available for it.",
+    )
+    .with_default(DefaultValue::Text("false"))
+    .server_side(),
+    option(
+        "_client_timeout",
+        &[(Optional, &[RequestChat])],
+        |_| Integer(CLIENT_TIMEOUT_RANGE.0, CLIENT_TIMEOUT_RANGE.1),
+        "Seconds without any request or connection of the client of a chat after which it has left. It joins again \
+         with its next request.",
+    )
+    .with_default(DefaultValue::Number(DEFAULT_CLIENT_TIMEOUT))
+    .server_side(),
+    option(
+        "_chat_max_events",
+        &[(Advanced, &[RequestChat])],
+        |_| Integer(MAX_EVENTS_RANGE.0, MAX_EVENTS_RANGE.1),
+        "Maximum number of events in a transcript. Further messages are rejected.",
+    )
+    .with_default(DefaultValue::Number(DEFAULT_MAX_EVENTS))
+    .server_side(),
+    option(
+        "_chat_message_bytes",
+        &[(Advanced, &[RequestChat])],
+        |_| Integer(MESSAGE_BYTES_RANGE.0, MESSAGE_BYTES_RANGE.1),
+        "Maximum size of a message in bytes.",
+    )
+    .with_default(DefaultValue::Number(DEFAULT_MESSAGE_BYTES))
+    .server_side(),
+    option(
+        "_chat_400_response_on_disconnected",
+        &[(Advanced, &[RequestChat])],
+        |_| Boolean,
+        "Responds to requests after the end of a chat with 400 instead of 200 and the state DISCONNECTED.",
+    )
+    .with_default(DefaultValue::Text("false"))
+    .server_side(),
+    option(
         "_overwritable_options",
         &[(Advanced, ALL_KINDS)],
         |_| OptionNames,
@@ -262,87 +322,3 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
     )
     .secret(),
 ];
-
-/// Options of resource groups.
-pub(super) static GROUP_OPTIONS: &[OptionSpec] = &[
-    option(
-        "_allocation_strategy",
-        &[(Mandatory, &[Group])],
-        |_| Choice(&ALLOCATION_STRATEGIES),
-        "How numbers are allocated. CLUSTER and LOCAL, which are the same here, book a number for one \
-         service at a time; RANDOM and ROUND_ROBIN share numbers among services.",
-    ),
-    option(
-        "_backup_resource",
-        &[(Advanced, &[Group])],
-        |_| AccessNumber,
-        "Number that is returned when all are booked. It is shared, and must not be one of the group.",
-    ),
-    option(
-        "_booking_expiration_timeout",
-        &[(Optional, &[Group])],
-        |_| Integer(BOOKING_TIMEOUT_RANGE.0, BOOKING_TIMEOUT_RANGE.1),
-        "Seconds that a number stays booked if neither the request nor the service sets it.",
-    )
-    .with_default(DefaultValue::Number(DEFAULT_BOOKING_TIMEOUT)),
-    option(
-        "_max_booking_expiration_timeout",
-        &[(Advanced, &[Group])],
-        |_| Integer(BOOKING_TIMEOUT_RANGE.0, BOOKING_TIMEOUT_RANGE.1),
-        "Maximum in seconds that a request can set by _booking_expiration_timeout. Options of services \
-         and of the group can be longer.",
-    )
-    .with_default(DefaultValue::Number(BOOKING_TIMEOUT_RANGE.1)),
-    option(
-        "_services",
-        &[(Advanced, &[Group])],
-        |_| ServiceNames,
-        "Configured services whose requests can take numbers from the group, in addition to those whose \
-         own _resource_group it is. Default: all services.",
-    ),
-    option(
-        "numbers",
-        &[(Mandatory, &[Group])],
-        |_| AccessNumbers,
-        "Numbers that callers dial. Different spellings of a number are the same number, and two groups \
-         that book numbers exclusively must not share one.",
-    ),
-];
-
-const fn option(
-    name: &'static str,
-    applies_to: &'static [(Importance, &'static [ServiceKind])],
-    option_type: fn(u64) -> OptionType,
-    description: &'static str,
-) -> OptionSpec {
-    OptionSpec {
-        name,
-        applies_to,
-        option_type,
-        default: None,
-        is_secret: false,
-        is_server_side: false,
-        description,
-    }
-}
-
-impl OptionSpec {
-    /// Sets the default value.
-    const fn with_default(self, default: DefaultValue) -> Self {
-        let default = Some(default);
-        Self { default, ..self }
-    }
-
-    const fn secret(self) -> Self {
-        let is_secret = true;
-        Self { is_secret, ..self }
-    }
-
-    const fn server_side(self) -> Self {
-        let is_server_side = true;
-        Self {
-            is_server_side,
-            ..self
-        }
-    }
-}

@@ -15,7 +15,9 @@ mod presets;
 const MAX_TTL_SECONDS: u64 = 3_600;
 
 /// The files that read options.
-const READERS: [&str; 13] = [
+const READERS: [&str; 15] = [
+    include_str!("../chat/client.rs"),
+    include_str!("../chat/start.rs"),
     include_str!("../access_code.rs"),
     include_str!("../../backend/http.rs"),
     include_str!("../../backend/options.rs"),
@@ -47,7 +49,8 @@ fn names_in_code() -> BTreeSet<&'static str> {
         let lines = code.lines().filter(|line| !line.trim().starts_with("//"));
         for literal in lines.flat_map(|line| line.split('"').skip(1).step_by(2)) {
             let name = literal.split('{').next().unwrap_or_default();
-            let is_name = |c: char| c.is_ascii_lowercase() || c == '_' || c == '.';
+            let is_name =
+                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '.';
             if name.len() > 1 && name.starts_with('_') && name.chars().all(is_name) {
                 names.insert(name);
             }

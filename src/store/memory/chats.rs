@@ -1,9 +1,6 @@
 //! Chats in the embedded store.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 
@@ -22,9 +19,6 @@ use crate::{
     },
     store::{ChatSignalSource, ChatStore},
 };
-
-/// The available agents: the end of the availability and the definitions, by user name.
-pub(super) type AgentTable = HashMap<String, (Timestamp, Vec<String>)>;
 
 #[async_trait]
 impl ChatStore for MemoryStore {

@@ -19,7 +19,6 @@ pub(super) use self::{
     group_state::{AllocationResult, GroupState},
     service_record::ServiceRecord,
 };
-use super::chats::AgentTable;
 use crate::{
     model::{
         Binary, BlobId, Booking, BookingId, Call, Group, IdempotencyKey, KeyName, ServiceId,
@@ -68,7 +67,8 @@ pub(super) struct State {
     pub(super) replicas: BTreeMap<String, (Timestamp, String)>,
     /// The last requested status, by replica.
     pub(super) status_requests: HashMap<String, StatusRequest>,
-    pub(super) agents: AgentTable,
+    /// The available agents: the end of the availability and the definitions, by user name.
+    pub(super) agents: HashMap<String, (Timestamp, Vec<String>)>,
     pub(super) clock: AnchoredClock,
     used_bytes: usize,
     max_bytes: usize,
@@ -89,7 +89,7 @@ impl State {
             audit_log: AuditLogTable::default(),
             replicas: BTreeMap::new(),
             status_requests: HashMap::new(),
-            agents: AgentTable::new(),
+            agents: HashMap::new(),
             clock,
             used_bytes: 0,
             max_bytes,

@@ -26,10 +26,14 @@
 
 use std::{borrow::Cow, fmt::Display};
 
-use crate::model::{
-    BackendSession, BlobId, BookingId, IdempotencyKey, KeyName, RateLimitKey, ServiceId,
-    stable_hash,
+use crate::model::{BlobId, IdempotencyKey, KeyName, RateLimitKey, ServiceId, stable_hash};
+
+pub(super) use self::owned_resource::{
+    OWNED_CHAT, OwnedResource, owned_blob_field, owned_booking_field, owned_booking_prefix,
+    owned_session_field,
 };
+
+mod owned_resource;
 
 /// Field: the name of the configured service.
 pub(super) const DEFINITION: &str = "_service";
@@ -51,17 +55,8 @@ pub(super) const SESSION: &str = "_session";
 pub(super) const HAS_RESOURCES: &str = "_own";
 /// Prefix of the field of a binary's descriptor, before the name of the binary.
 const BINARY: &str = "_bin:";
-/// Prefix of the field of a blob in `own:{id}`, before the blob id.
-const OWNED_BLOB: &str = "blob:";
-/// Prefix of the field of a booking in `own:{id}`, before the group and the booking id.
-const OWNED_BOOKING: &str = "book:";
-/// Prefix of the field of a session in `own:{id}`, before the definition, backend and session id, one
-/// per line.
-const OWNED_SESSION: &str = "sess:";
 /// Field of `own:{id}`: the cleanup has begun; the value is the time at which it detected the end.
 pub(super) const ENDED_SINCE: &str = "_over";
-/// Field of `own:{id}`: the service has a chat.
-pub(super) const OWNED_CHAT: &str = "chat";
 /// Field of `chat:{id}`: the position of the last event.
 pub(super) const CHAT_LAST: &str = "last";
 /// Fields of `chat:{id}`: those of a summary.
@@ -140,6 +135,7 @@ impl Keys {
         let (kind, subject) = match key {
             RateLimitKey::CreatesByAddress(address) => ("creates-address", address),
             RateLimitKey::CreatesByService(definition) => ("creates-service", definition),
+            RateLimitKey::ChatMessages(id) => ("chat-messages", id),
             RateLimitKey::FailedMatches(number) => ("failed-matches", number),
             RateLimitKey::FailedSignIns(address) => ("failed-credentials", address),
         };
@@ -312,65 +308,6 @@ impl<'a> Field<'a> {
             None => Self::Text(field),
         }
     }
-}
-
-/// A resource recorded in a field of `own:{id}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum OwnedResource {
-    /// A binary.
-    Blob(BlobId),
-    /// A booking in the group with this name.
-    Booking(String, BookingId),
-    /// A backend session.
-    Session(BackendSession),
-    /// Its chat.
-    Chat,
-}
-
-impl OwnedResource {
-    pub(super) fn parse(field: &str) -> Option<Self> {
-        if let Some(blob) = field.strip_prefix(OWNED_BLOB) {
-            return Some(Self::Blob(BlobId::from(blob.to_owned())));
-        }
-        if field == OWNED_CHAT {
-            return Some(Self::Chat);
-        }
-        if let Some(session) = field.strip_prefix(OWNED_SESSION) {
-            let mut lines = session.splitn(3, '\n').map(str::to_owned);
-            return Some(Self::Session(BackendSession {
-                definition: lines.next()?,
-                backend: lines.next()?,
-                name: lines.next()?,
-            }));
-        }
-        let (group, booking) = field.strip_prefix(OWNED_BOOKING)?.rsplit_once(':')?;
-        Some(Self::Booking(group.to_owned(), booking.to_owned().into()))
-    }
-}
-
-/// The field of a booking in `own:{id}`.
-pub(super) fn owned_booking_field(group: &str, booking: &BookingId) -> String {
-    owned_booking_prefix(group) + booking.as_str()
-}
-
-/// The beginning of the fields of bookings of a group in `own:{id}`.
-pub(super) fn owned_booking_prefix(group: &str) -> String {
-    [OWNED_BOOKING, group, ":"].concat()
-}
-
-/// The field of a blob in `own:{id}`.
-pub(super) fn owned_blob_field(blob: &BlobId) -> String {
-    [OWNED_BLOB, blob.as_str()].concat()
-}
-
-/// The field of a backend session in `own:{id}`.
-pub(super) fn owned_session_field(session: &BackendSession) -> String {
-    let BackendSession {
-        definition,
-        backend,
-        name,
-    } = session;
-    [OWNED_SESSION, definition, "\n", backend, "\n", name].concat()
 }
 
 #[cfg(test)]

@@ -17,11 +17,8 @@ use tokio::{sync::Mutex, time};
 use super::OverviewData;
 use crate::http::{
     ApiError, AppState, admin_api,
-    admin_ui::{
-        PageResult,
-        event_stream::{event_stream_response, format_event, session_expired_event},
-        session_cookie::session_token,
-    },
+    admin_ui::{PageResult, event_stream::session_expired_event, session_cookie::session_token},
+    event_stream::{event_stream_response, html_event},
 };
 
 /// Interval of the live updates.
@@ -62,7 +59,7 @@ impl OverviewCache {
             return event.clone();
         }
         let data = OverviewData::load(state).await;
-        let event = format_event("message", &data.render().unwrap_or_default());
+        let event = html_event("message", &data.render().unwrap_or_default());
         *last = Some((Instant::now(), event.clone()));
         event
     }

@@ -162,15 +162,15 @@ fn parse_members(text: &str) -> Option<Vec<ChatMember>> {
 /// Parses an event: its kind, its party, the milliseconds since the start, a line feed, the nickname, a line feed and
 /// the text.
 fn parse_event(text: &str) -> Option<ChatEvent> {
-    let mut parts = text.splitn(3, '\n');
-    let (head, nickname, text) = (parts.next()?, parts.next()?, parts.next()?);
-    let mut head = head.chars();
-    let (kind, party) = (head.next()?, head.next()?);
+    let mut lines = text.splitn(3, '\n');
+    let (head, nickname, text) = (lines.next()?, lines.next()?, lines.next()?);
+    let mut letters = head.chars();
+    let (kind, party) = (letters.next()?, letters.next()?);
     Some(ChatEvent {
         kind: ChatEventKind::from_letter(kind)?,
         party: parse_party(party)?,
         nickname: nickname.to_owned(),
         text: text.to_owned(),
-        at: Duration::from_millis(head.as_str().parse().ok()?),
+        at: Duration::from_millis(letters.as_str().parse().ok()?),
     })
 }

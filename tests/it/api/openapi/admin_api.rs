@@ -242,7 +242,7 @@ async fn option_schemas_match_the_allowed_values() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 3 * 7);
+    assert_eq!(checked, 6 * 7);
     let unknown = put(
         &app,
         "services/x",

@@ -1,0 +1,77 @@
+//! Server-sent events.
+
+use std::fmt::{self, Write};
+
+use actix_web::{
+    HttpResponseBuilder,
+    http::{StatusCode, header::CONTENT_TYPE},
+    web::Bytes,
+};
+use serde::Serialize;
+
+use super::{ApiError, response};
+
+/// The delay in milliseconds after which a client reconnects to a stream that was interrupted.
+const RETRY_MS: u64 = 1_000;
+/// The delay when a stream ends because the replica is shutting down.
+const RETRY_ELSEWHERE_MS: u64 = 0;
+
+/// The head of a response with a stream.
+pub(super) fn event_stream_response() -> HttpResponseBuilder {
+    let mut response = response::with_default_headers(StatusCode::OK);
+    response
+        .insert_header((CONTENT_TYPE, "text/event-stream"))
+        // Disables response buffering in proxies.
+        .insert_header(("x-accel-buffering", "no"));
+    response
+}
+
+/// The first bytes of a stream: the delay before clients reconnect.
+pub(super) fn opening() -> Bytes {
+    Bytes::from(format!("retry: {RETRY_MS}\n\n"))
+}
+
+/// The last bytes of a stream that ends because the replica is shutting down: clients reconnect at once.
+pub(super) fn reconnect_elsewhere() -> Bytes {
+    Bytes::from(format!("retry: {RETRY_ELSEWHERE_MS}\n\n"))
+}
+
+/// A comment, which shows clients and proxies that the stream is alive.
+pub(super) fn heartbeat() -> Bytes {
+    Bytes::from_static(b": heartbeat\n\n")
+}
+
+/// An event with `data` as JSON, which has no line feeds. Without an `event` it is a message.
+///
+/// # Errors
+/// [`ApiError::Internal`] if the data cannot be serialized, which is a bug.
+pub(super) fn json_event(
+    event: Option<&str>,
+    id: impl fmt::Display,
+    data: &impl Serialize,
+) -> Result<Bytes, ApiError> {
+    let json = serde_json::to_string(data).map_err(|error| {
+        tracing::error!(%error, "event serialization failed");
+        ApiError::Internal
+    })?;
+    let mut text = String::with_capacity(json.len() + 64);
+    if let Some(event) = event {
+        text.push_str("event: ");
+        text.push_str(event);
+        text.push('\n');
+    }
+    write!(text, "id: {id}\ndata: {json}\n\n").unwrap_or_default();
+    Ok(Bytes::from(text))
+}
+
+/// An event with the lines of `html`.
+pub(super) fn html_event(name: &str, html: &str) -> Bytes {
+    let mut event = format!("event: {name}\n");
+    for line in html.lines().filter(|line| !line.trim().is_empty()) {
+        event.push_str("data: ");
+        event.push_str(line);
+        event.push('\n');
+    }
+    event.push('\n');
+    Bytes::from(event)
+}

@@ -1,0 +1,135 @@
+//! The requests of the client of a chat.
+
+use bytes::Bytes;
+
+use super::{
+    ChatRequest, ChatStart, PublicAddress,
+    fields::{ChatFields, is_verbose},
+    object::ChatObject,
+    start::require_started,
+};
+use crate::{
+    model::{
+        ServiceId, StoreError,
+        chat::{Chat, ChatAction, ChatOutcome, ChatReply},
+    },
+    service::{
+        FormData, ServiceError, Services, Uploads, parse_value::parse_boolean,
+        rate_limit::limit_chat_messages,
+    },
+};
+
+impl Services {
+    /// Starts a chat and returns the chat object as JSON.
+    ///
+    /// # Errors
+    /// See [`ChatStart::execute`].
+    pub(in crate::service) async fn start_chat(
+        &self,
+        start: &ChatStart,
+        form: FormData,
+        uploads: &mut Uploads,
+        address: &PublicAddress,
+    ) -> Result<Bytes, ServiceError> {
+        let verbose = is_verbose(&form)?;
+        let reply = start.execute(self, form, uploads).await?;
+        let ChatReply::Chat(_, chat) = require_started(&start.id, reply)? else {
+            return Err(ServiceError::NoSuchService(start.id.clone()));
+        };
+        let object = ChatObject::new(&chat).connected();
+        to_json(&start.id, &chat, object, verbose, address)
+    }
+
+    /// Performs a request of the client to a chat, and returns the chat object as JSON; `None` if no chat was
+    /// started.
+    ///
+    /// # Errors
+    /// [`ServiceError::InvalidParameter`], [`ServiceError::MissingMessage`], [`ServiceError::ChatFull`],
+    /// [`ServiceError::MessageTooLong`], [`ServiceError::RateLimited`]; [`ServiceError::ChatDisconnected`] after the
+    /// end of the chat, if the definition says so.
+    pub(in crate::service) async fn request_chat(
+        &self,
+        id: &ServiceId,
+        request: ChatRequest,
+        form: &FormData,
+        address: &PublicAddress,
+    ) -> Result<Option<Bytes>, ServiceError> {
+        if request == ChatRequest::Transcript {
+            return self.read_transcript(id).await;
+        }
+        let fields = ChatFields::from_form(form)?;
+        let has_message = fields.message.is_some();
+        let action = match (request, fields.message) {
+            (ChatRequest::Send, None) => return Err(ServiceError::MissingMessage),
+            (ChatRequest::Send, Some(message)) => ChatAction::ClientMessage(message),
+            (ChatRequest::Refresh, message) => ChatAction::ClientRefresh(message),
+            (ChatRequest::Typing(typing), _) => ChatAction::ClientTyping(typing),
+            (ChatRequest::Disconnect, message) => ChatAction::ClientEnd(message),
+            (ChatRequest::Start | ChatRequest::Transcript, _) => ChatAction::ClientPresent,
+        };
+        if has_message {
+            limit_chat_messages(&*self.context.store, &self.context.rate_limit, id).await?;
+        }
+        let reply = self.context.store.update_chat(id, &action, fields.window);
+        let (outcome, chat) = match reply.await? {
+            ChatReply::ServiceNotFound => return Err(ServiceError::NoSuchService(id.clone())),
+            ChatReply::NotStarted => return Ok(None),
+            ChatReply::Chat(outcome, chat) => (outcome, chat),
+        };
+        self.check_outcome(request, outcome, &chat)?;
+        let object = ChatObject::new(&chat);
+        to_json(id, &chat, object, fields.verbose, address).map(Some)
+    }
+
+    /// Checks whether the response is the chat object.
+    fn check_outcome(
+        &self,
+        request: ChatRequest,
+        outcome: ChatOutcome,
+        chat: &Chat,
+    ) -> Result<(), ServiceError> {
+        match outcome {
+            ChatOutcome::Full => return Err(ServiceError::ChatFull),
+            ChatOutcome::MessageTooLong(limit) => return Err(ServiceError::MessageTooLong(limit)),
+            ChatOutcome::Done | ChatOutcome::Ended => {}
+            ChatOutcome::Taken | ChatOutcome::NotMember => {
+                let message = "outcome of an agent for a request of a client";
+                return Err(StoreError::Bug(message.to_owned()).into());
+            }
+        }
+        let was_ended = match request {
+            // Events that the client has not received come first.
+            ChatRequest::Refresh => chat.has_ended() && chat.events.is_empty(),
+            _ => outcome == ChatOutcome::Ended,
+        };
+        if was_ended && self.rejects_disconnected(&chat.definition) {
+            return Err(ServiceError::ChatDisconnected);
+        }
+        Ok(())
+    }
+
+    /// The option `_chat_400_response_on_disconnected` of a configured service.
+    fn rejects_disconnected(&self, definition: &str) -> bool {
+        let name = "_chat_400_response_on_disconnected";
+        let catalog = self.context.catalog.load();
+        let definition = catalog.get_or_retired(definition);
+        let value = definition.and_then(|definition| definition.option(name));
+        value.is_some_and(|value| parse_boolean(name, value).unwrap_or(false))
+    }
+}
+
+fn to_json(
+    id: &ServiceId,
+    chat: &Chat,
+    object: ChatObject<'_>,
+    verbose: bool,
+    address: &PublicAddress,
+) -> Result<Bytes, ServiceError> {
+    let json = if verbose {
+        serde_json::to_vec(&object.verbose(id, chat, address))
+    } else {
+        serde_json::to_vec(&object)
+    };
+    let json = json.map_err(|error| StoreError::Bug(error.to_string()))?;
+    Ok(Bytes::from(json))
+}

@@ -1,0 +1,126 @@
+//! The fields of requests to chats.
+
+use crate::{
+    model::chat::ChatWindow,
+    service::{
+        FieldValue, FormData, ServiceError,
+        parse_value::{parse_boolean, parse_integer},
+    },
+};
+
+/// The maximum length of a nickname or subject in characters.
+const MAX_NAME_CHARACTERS: usize = 64;
+
+/// The fields of a request of a client to a chat that was started.
+pub(super) struct ChatFields {
+    /// `transcriptPosition`, or the position of the last refresh.
+    pub(super) window: ChatWindow,
+    /// `message`, if it is not empty.
+    pub(super) message: Option<String>,
+    /// `_verbose`
+    pub(super) verbose: bool,
+}
+
+impl ChatFields {
+    /// # Errors
+    /// [`ServiceError::InvalidParameter`]
+    pub(super) fn from_form(form: &FormData) -> Result<Self, ServiceError> {
+        let has_files = form
+            .iter()
+            .any(|(_, value)| matches!(value, FieldValue::Binary(_)));
+        if has_files {
+            let message = "requests to a chat accept no files, except its start; write them to the storage of the \
+                           service";
+            return Err(ServiceError::InvalidParameter(message.to_owned()));
+        }
+        Ok(Self {
+            window: chat_window(form)?,
+            message: filled(form, "message").map(str::to_owned),
+            verbose: is_verbose(form)?,
+        })
+    }
+}
+
+/// The value of `_verbose`.
+pub(super) fn is_verbose(form: &FormData) -> Result<bool, ServiceError> {
+    let value = filled(form, "_verbose");
+    value.map_or(Ok(false), |value| parse_boolean("_verbose", value))
+}
+
+fn chat_window(form: &FormData) -> Result<ChatWindow, ServiceError> {
+    let name = "transcriptPosition";
+    let Some(value) = filled(form, name) else {
+        return Ok(ChatWindow::AfterRefresh);
+    };
+    let position = parse_integer(value).ok_or_else(|| {
+        ServiceError::InvalidParameter(format!(
+            "{name} is {value:?}; expected the position of an event, an integer from 0"
+        ))
+    })?;
+    Ok(ChatWindow::After(position))
+}
+
+/// The text of a field, unless it is empty.
+pub(super) fn filled<'a>(form: &'a FormData, name: &str) -> Option<&'a str> {
+    form.text(name).filter(|text| !text.is_empty())
+}
+
+/// A nickname or subject without control characters and surrounding spaces, cut to a limit.
+pub(super) fn clean_name(text: &str) -> String {
+    let spaced = text.chars().map(|character| {
+        if character.is_control() {
+            ' '
+        } else {
+            character
+        }
+    });
+    let text: String = spaced.collect();
+    let text: String = text.trim().chars().take(MAX_NAME_CHARACTERS).collect();
+    text.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(fields: &[(&str, &str)]) -> FormData {
+        let mut form = FormData::default();
+        for (name, value) in fields {
+            form.insert((*name).to_owned(), FieldValue::Text((*value).to_owned()));
+        }
+        form
+    }
+
+    #[test]
+    fn an_absent_or_empty_position_is_that_of_the_last_refresh() {
+        for fields in [&[][..], &[("transcriptPosition", "")]] {
+            let fields = ChatFields::from_form(&form(fields)).unwrap();
+            assert_eq!(fields.window, ChatWindow::AfterRefresh);
+        }
+        let fields = ChatFields::from_form(&form(&[("transcriptPosition", "7")])).unwrap();
+        assert_eq!(fields.window, ChatWindow::After(7));
+    }
+
+    #[test]
+    fn an_invalid_position_or_flag_is_rejected_with_its_value() {
+        for (name, value) in [
+            ("transcriptPosition", "-1"),
+            ("transcriptPosition", "x"),
+            ("_verbose", "yes"),
+        ] {
+            let result = ChatFields::from_form(&form(&[(name, value)]));
+            let message = result.err().unwrap().to_string();
+            assert!(
+                message.contains(name) && message.contains(value),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_have_no_control_characters_and_a_limit() {
+        assert_eq!(clean_name("  Ann\tB\n "), "Ann B");
+        assert_eq!(clean_name(&"\u{e9}".repeat(70)), "\u{e9}".repeat(64));
+        assert_eq!(clean_name("\u{0}\u{1b}"), "");
+    }
+}
