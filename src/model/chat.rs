@@ -5,7 +5,7 @@ use std::time::Duration;
 pub use self::{
     action::{AgentJoin, ChatAction, ChatOutcome, ChatReply, ChatWindow},
     event::{ChatEvent, ChatEventKind, Party},
-    listing::{ChatSignal, ChatSummary, ListedChats},
+    listing::{ChatSignal, ChatSummary, ChatVersion, ListedChats},
 };
 use super::Timestamp;
 
@@ -17,6 +17,8 @@ mod listing;
 pub const MAX_EVENTS_PER_REPLY: usize = 500;
 /// The maximum size of the events in one reply of a store; one event is always returned.
 pub const MAX_EVENT_BYTES_PER_REPLY: usize = 256 * 1024;
+/// The maximum position of a window; larger ones stand for it. They are not exact in Lua.
+pub const MAX_POSITION: u64 = 1 << 53;
 
 /// A chat to be started.
 #[derive(Debug, Clone, PartialEq, Eq)]

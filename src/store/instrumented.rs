@@ -22,7 +22,7 @@ use crate::{
         BookingRequest, Call, Changes, ConsistencyReport, CreateResult, Cursor, Description, Group,
         IdempotencyClaim, IdempotencyKey, KeyName, MatchResult, NewService, RateLimitKey,
         RateLimitState, RunningService, ServiceId, StoreError, StoredKind, Timestamp, WriteResult,
-        chat::{ChatAction, ChatReply, ChatSummary, ChatWindow, ListedChats, NewChat},
+        chat::{ChatAction, ChatReply, ChatSummary, ChatVersion, ChatWindow, ListedChats, NewChat},
         readiness::Finding,
     },
     telemetry::{
@@ -138,7 +138,7 @@ instrument! {
     ChatStore {
         fn start_chat(id: &ServiceId, chat: &NewChat) -> ChatReply;
         fn update_chat(id: &ServiceId, action: &ChatAction, window: ChatWindow) -> ChatReply;
-        fn chat_positions(ids: &[ServiceId]) -> Vec<Option<u64>>;
+        fn chat_versions(ids: &[ServiceId]) -> Vec<Option<ChatVersion>>;
         fn list_chats(ended: bool, after: Option<&Cursor>, limit: usize) -> ListedChats;
         fn chat_summaries(ids: &[ServiceId]) -> Vec<ChatSummary>;
         fn set_agent_availability(agent: &str, definitions: Option<&[String]>, ttl: Duration) -> ();

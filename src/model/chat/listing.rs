@@ -26,6 +26,17 @@ pub struct ChatSummary {
     pub agents: Vec<String>,
 }
 
+/// What a poll compares to detect changes. Each change that listeners are notified of changes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChatVersion {
+    /// The position of the last event.
+    pub last: u64,
+    /// Whether the chat has ended.
+    pub ended: bool,
+    /// Whether the client is typing.
+    pub client_typing: bool,
+}
+
 /// A page of a list of chats, by the time of their start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedChats {

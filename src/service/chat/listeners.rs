@@ -1,7 +1,7 @@
 //! The listeners of chats on this replica.
 //!
 //! A listener waits for a change and then reads the chat after the position that it has, so a lost or doubled signal
-//! never costs or doubles an event. Signals arrive from the store; once a second the positions of all chats with
+//! never costs or doubles an event. Signals arrive from the store; once a second the versions of all chats with
 //! listeners are read in batches, for signals that were lost.
 
 use std::{
@@ -18,13 +18,17 @@ use tokio::{
 use tracing::debug;
 
 use crate::{
-    model::{ServiceId, StoreError, chat::ChatSignal, readiness::Readiness},
+    model::{
+        ServiceId, StoreError,
+        chat::{ChatSignal, ChatVersion},
+        readiness::Readiness,
+    },
     store::{AdminStore, ChatStore},
 };
 
 /// The interval of the poll for lost signals.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// The number of positions read at once.
+/// The number of versions read at once.
 const BATCH: usize = 500;
 /// The number of signals kept for a slow listener to all chats; it then receives [`ChatSignal::Lost`].
 const MAX_QUEUED_SIGNALS: usize = 1_024;
@@ -41,8 +45,10 @@ struct Shared {
 /// A chat with listeners.
 struct ListenedChat {
     changed: watch::Sender<()>,
-    /// The position of its last event at the last poll; `None` before the first one, and if there is no chat.
-    polled: Option<u64>,
+    /// Whether it was polled.
+    is_polled: bool,
+    /// Its version at the last poll; `None` if there is no chat.
+    version: Option<ChatVersion>,
 }
 
 impl Default for ChatListeners {
@@ -61,7 +67,8 @@ impl ChatListeners {
         let mut chats = self.0.lock();
         let chat = chats.entry(id.clone()).or_insert_with(|| ListenedChat {
             changed: watch::Sender::new(()),
-            polled: None,
+            is_polled: false,
+            version: None,
         });
         ChatListener {
             receiver: chat.changed.subscribe(),
@@ -85,7 +92,7 @@ impl ChatListeners {
 
     /// Wakes listeners until the future is dropped; all of them when the replica starts to drain, so that they end.
     pub async fn run(&self, store: Arc<dyn AdminStore>, readiness: Readiness) {
-        let poll = self.poll_positions(&*store, &readiness);
+        let poll = self.poll_versions(&*store, &readiness);
         tokio::join!(self.forward_signals(&*store), poll);
     }
 
@@ -111,7 +118,7 @@ impl ChatListeners {
         }
     }
 
-    async fn poll_positions(&self, store: &dyn AdminStore, readiness: &Readiness) {
+    async fn poll_versions(&self, store: &dyn AdminStore, readiness: &Readiness) {
         let mut ticks = time::interval(POLL_INTERVAL);
         ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let mut draining = false;
@@ -125,7 +132,7 @@ impl ChatListeners {
             let ids: Vec<ServiceId> = self.0.lock().keys().cloned().collect();
             for batch in ids.chunks(BATCH) {
                 if let Err(error) = self.poll_batch(store, batch).await {
-                    debug!(%error, "positions of chats not polled");
+                    debug!(%error, "versions of chats not polled");
                     break;
                 }
             }
@@ -137,12 +144,14 @@ impl ChatListeners {
         store: &S,
         batch: &[ServiceId],
     ) -> Result<(), StoreError> {
-        let positions = store.chat_positions(batch).await?;
+        let versions = store.chat_versions(batch).await?;
         let mut chats = self.0.lock();
-        for (id, position) in batch.iter().zip(positions) {
-            if let Some(chat) = chats.get_mut(id)
-                && mem::replace(&mut chat.polled, position) != position
-            {
+        for (id, version) in batch.iter().zip(versions) {
+            let Some(chat) = chats.get_mut(id) else {
+                continue;
+            };
+            let was_polled = mem::replace(&mut chat.is_polled, true);
+            if mem::replace(&mut chat.version, version) != version || !was_polled {
                 chat.changed.send_replace(());
             }
         }

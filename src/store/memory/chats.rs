@@ -12,8 +12,8 @@ use crate::{
     model::{
         Cursor, ServiceId, StoreError, Timestamp,
         chat::{
-            ChatAction, ChatReply, ChatSignal, ChatState, ChatSummary, ChatWindow, ListedChats,
-            NewChat,
+            ChatAction, ChatOutcome, ChatReply, ChatSignal, ChatState, ChatSummary, ChatVersion,
+            ChatWindow, ListedChats, NewChat,
         },
         cleanup_status::ChatCounts,
     },
@@ -39,22 +39,26 @@ impl ChatStore for MemoryStore {
         action: &ChatAction,
         window: ChatWindow,
     ) -> Result<ChatReply, StoreError> {
-        let required = message(action).map_or(0, str::len);
+        let required = stored_text(action).map_or(0, str::len);
         let reply = self.with_chat(id, required, |existing, now| {
             let Some(record) = existing else {
                 return ChatReply::NotStarted;
             };
             let outcome = record.apply(action, now);
-            let is_refresh = matches!(action, ChatAction::ClientRefresh(_));
+            let is_refresh = matches!(action, ChatAction::ClientRefresh(_))
+                && matches!(outcome, ChatOutcome::Done | ChatOutcome::Ended);
             ChatReply::Chat(outcome, Box::new(record.view(window, is_refresh)))
         });
         Ok(reply?.unwrap_or(ChatReply::ServiceNotFound))
     }
 
-    async fn chat_positions(&self, ids: &[ServiceId]) -> Result<Vec<Option<u64>>, StoreError> {
+    async fn chat_versions(
+        &self,
+        ids: &[ServiceId],
+    ) -> Result<Vec<Option<ChatVersion>>, StoreError> {
         let state = self.state();
-        let position = |id| Some(state.service(id)?.chat.as_ref()?.summary(id).last);
-        Ok(ids.iter().map(position).collect())
+        let version = |id| Some(state.service(id)?.chat.as_ref()?.version());
+        Ok(ids.iter().map(version).collect())
     }
 
     async fn list_chats(
@@ -191,10 +195,11 @@ impl MemoryStore {
     }
 }
 
-/// The message of an action.
-fn message(action: &ChatAction) -> Option<&str> {
+/// The text that an action stores.
+fn stored_text(action: &ChatAction) -> Option<&str> {
     match action {
         ChatAction::ClientMessage(message) | ChatAction::AgentMessage(_, message) => Some(message),
+        ChatAction::Join(join) => Some(&join.nickname),
         ChatAction::ClientRefresh(message) | ChatAction::ClientEnd(message) => message.as_deref(),
         _ => None,
     }

@@ -1,7 +1,7 @@
 //! Chats: the hash `chat:{id}` in the slot of its service. One script performs an action, assigns positions, stores
 //! events and notifies listeners.
 
-use std::time::Duration;
+use std::{time::Duration, vec::IntoIter};
 
 use async_trait::async_trait;
 use redis::{Cmd, cmd};
@@ -16,8 +16,9 @@ use crate::{
     model::{
         Cursor, ServiceId, StoreError, Timestamp,
         chat::{
-            ChatAction, ChatReply, ChatSignal, ChatState, ChatSummary, ChatWindow, ListedChats,
-            MAX_EVENT_BYTES_PER_REPLY, MAX_EVENTS_PER_REPLY, NewChat, Party,
+            ChatAction, ChatReply, ChatSignal, ChatState, ChatSummary, ChatVersion, ChatWindow,
+            ListedChats, MAX_EVENT_BYTES_PER_REPLY, MAX_EVENTS_PER_REPLY, MAX_POSITION, NewChat,
+            Party,
         },
     },
     store::{ChatSignalSource, ChatStore},
@@ -28,8 +29,6 @@ mod sweep;
 
 /// The TTL of the table of available agents after the last change.
 const AGENTS_TTL: Duration = Duration::from_secs(3_600);
-/// Larger positions than this are not exact in Lua.
-const MAX_POSITION: u64 = 1 << 53;
 
 #[async_trait]
 impl ChatStore for RedisStore {
@@ -68,9 +67,7 @@ impl ChatStore for RedisStore {
         action: &ChatAction,
         window: ChatWindow,
     ) -> Result<ChatReply, StoreError> {
-        let mut update = evalsha(&UPDATE_CHAT, &[self.keys.service(id), self.keys.chat(id)]);
-        self.add_common_arguments(&mut update, id, window);
-        add_action(&mut update, action);
+        let update = self.update_command(id, action, window);
         let reply: ParsedReply = if *action == ChatAction::Read {
             self.redis.query(&update).await?
         } else {
@@ -90,13 +87,17 @@ impl ChatStore for RedisStore {
         Ok(reply)
     }
 
-    async fn chat_positions(&self, ids: &[ServiceId]) -> Result<Vec<Option<u64>>, StoreError> {
+    async fn chat_versions(
+        &self,
+        ids: &[ServiceId],
+    ) -> Result<Vec<Option<ChatVersion>>, StoreError> {
         let read = |id| {
-            let mut read = cmd("HGET");
-            read.arg(self.keys.chat(id)).arg(keys::CHAT_LAST);
+            let mut read = cmd("HMGET");
+            read.arg(self.keys.chat(id)).arg(&keys::CHAT_VERSION);
             read
         };
-        self.query_each(ids.iter().map(read).collect()).await
+        let all = self.query_each(ids.iter().map(read).collect()).await?;
+        Ok(all.into_iter().map(to_version).collect())
     }
 
     async fn list_chats(
@@ -113,16 +114,24 @@ impl ChatStore for RedisStore {
     }
 
     async fn chat_summaries(&self, ids: &[ServiceId]) -> Result<Vec<ChatSummary>, StoreError> {
+        // The chat of a service that was deleted exists until the cleanup.
         let read = |id| {
-            let mut read = cmd("HMGET");
-            read.arg(self.keys.chat(id)).arg(&keys::CHAT_SUMMARY);
-            read
+            let mut service = cmd("HMGET");
+            service.arg(self.keys.service(id)).arg(keys::END);
+            let mut chat = cmd("HMGET");
+            chat.arg(self.keys.chat(id)).arg(&keys::CHAT_SUMMARY);
+            [service, chat]
         };
-        let all: Vec<Vec<Option<String>>> = self.query_each(ids.iter().map(read).collect()).await?;
-        let mut summaries = Vec::with_capacity(all.len());
-        for (id, fields) in ids.iter().zip(all) {
+        let replies = self.query_each(ids.iter().flat_map(read).collect()).await?;
+        let mut replies: IntoIter<Vec<Option<String>>> = replies.into_iter();
+        let mut summaries = Vec::with_capacity(ids.len());
+        for id in ids {
             let key = self.keys.chat(id);
-            if let Some(mut summary) = parse_summary(id, fields)? {
+            let (Some(service), Some(chat)) = (replies.next(), replies.next()) else {
+                break;
+            };
+            let is_active = service.iter().any(Option::is_some);
+            if let Some(mut summary) = parse_summary(id, chat)?.filter(|_| is_active) {
                 summary.started = self.redis.translate_from_server(&key, summary.started)?;
                 summary.last_event = self.redis.translate_from_server(&key, summary.last_event)?;
                 summaries.push(summary);
@@ -183,6 +192,13 @@ impl RedisStore {
             .arg(MAX_EVENT_BYTES_PER_REPLY);
     }
 
+    fn update_command(&self, id: &ServiceId, action: &ChatAction, window: ChatWindow) -> Cmd {
+        let mut update = evalsha(&UPDATE_CHAT, &[self.keys.service(id), self.keys.chat(id)]);
+        self.add_common_arguments(&mut update, id, window);
+        add_action(&mut update, action);
+        update
+    }
+
     fn to_chat_reply(&self, id: &ServiceId, reply: ParsedReply) -> Result<ChatReply, StoreError> {
         let reply = match reply {
             ParsedReply::ServiceNotFound => return Ok(ChatReply::ServiceNotFound),
@@ -218,6 +234,16 @@ impl RedisStore {
         let unlink = cmd("UNLINK").arg(self.keys.chat(id)).to_owned();
         [unlink, unlist(false), unlist(true)]
     }
+}
+
+/// Parses the fields [`CHAT_VERSION`](keys::CHAT_VERSION).
+fn to_version(fields: (Option<u64>, Option<u8>, Option<u8>)) -> Option<ChatVersion> {
+    let (last, ended, typing) = fields;
+    Some(ChatVersion {
+        last: last?,
+        ended: ended == Some(1),
+        client_typing: typing == Some(1),
+    })
 }
 
 fn service_of(cursor: &Cursor) -> ServiceId {

@@ -29,6 +29,7 @@ impl RedisStore {
     /// Collects the statistics while this replica is the cleanup leader, until the future is dropped.
     pub(super) async fn collect_deployment_stats(&self, groups: watch::Receiver<Groups>) {
         let mut is_leader = self.cleanup.subscribe_leadership();
+        let mut ended_chats = None;
         loop {
             if !*is_leader.borrow_and_update() {
                 self.cleanup.set_deployment(DeploymentStats::default());
@@ -42,6 +43,7 @@ impl RedisStore {
                 debug!(%error, "deployment statistics not collected");
                 DeploymentStats::default()
             }));
+            ended_chats = self.sweep_ended_chats(ended_chats).await.unwrap_or(None);
             drop(timeout(POLL_INTERVAL, is_leader.wait_for(|is_leader| !*is_leader)).await);
         }
     }

@@ -58,7 +58,7 @@ const BINARY: &str = "_bin:";
 /// Field of `own:{id}`: the cleanup has begun; the value is the time at which it detected the end.
 pub(super) const ENDED_SINCE: &str = "_over";
 /// Field of `chat:{id}`: the position of the last event.
-pub(super) const CHAT_LAST: &str = "last";
+const CHAT_LAST: &str = "last";
 /// Fields of `chat:{id}`: those of a summary.
 pub(super) const CHAT_SUMMARY: [&str; 8] = [
     "definition",
@@ -70,6 +70,8 @@ pub(super) const CHAT_SUMMARY: [&str; 8] = [
     "ended",
     "members",
 ];
+/// Fields of `chat:{id}`: those that a poll reads.
+pub(super) const CHAT_VERSION: [&str; 3] = [CHAT_LAST, "ended", "typing"];
 /// Fields of `chat:{id}`: whether the client is present, when it was last seen, and its timeout in milliseconds.
 pub(super) const CHAT_PRESENCE: [&str; 3] = ["present", "seen", "timeout"];
 /// The number of shards of the cleanup index, and of the list of services.

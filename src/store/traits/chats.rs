@@ -6,7 +6,10 @@ use async_trait::async_trait;
 
 use crate::model::{
     Cursor, ServiceId, StoreError,
-    chat::{ChatAction, ChatReply, ChatSignal, ChatSummary, ChatWindow, ListedChats, NewChat},
+    chat::{
+        ChatAction, ChatReply, ChatSignal, ChatSummary, ChatVersion, ChatWindow, ListedChats,
+        NewChat,
+    },
 };
 
 /// The store of chats.
@@ -25,8 +28,11 @@ pub trait ChatStore: Send + Sync {
         window: ChatWindow,
     ) -> Result<ChatReply, StoreError>;
 
-    /// Returns the positions of the last events of the chats of these services; `None` for those without a chat.
-    async fn chat_positions(&self, ids: &[ServiceId]) -> Result<Vec<Option<u64>>, StoreError>;
+    /// Returns the versions of the chats of these services; `None` for those without a chat.
+    async fn chat_versions(
+        &self,
+        ids: &[ServiceId],
+    ) -> Result<Vec<Option<ChatVersion>>, StoreError>;
 
     /// Lists chats by the time of their start, the oldest first: those that have ended, or the others. A chat that
     /// changes its state concurrently may be in both lists or once in neither.

@@ -314,6 +314,8 @@ fn key_formats_are_defined_in_one_file() {
     let kinds = [
         "\"svc:",
         "\"blob:{",
+        "\"chat:{",
+        "\"{chats}",
         "\"own:",
         "\"idem:",
         "\"grp:",

@@ -4,6 +4,7 @@
 
 mod backend_sessions;
 mod binaries;
+mod chats;
 mod creation;
 mod custom_ids;
 mod embedded;

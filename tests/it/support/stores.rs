@@ -13,8 +13,8 @@ use switchboard::{
 };
 
 use super::{
-    LONG_TIMEOUTS, RedisKind, TestRedis, eventually, is_persistent_key, now, random_prefix,
-    settings,
+    LONG_TIMEOUTS, RedisKind, TestApp, TestRedis, eventually, is_persistent_key, now,
+    random_prefix, settings,
 };
 
 /// Makes a test of each listed function for each kind of store. Add a module here for a new kind of
@@ -108,10 +108,20 @@ impl RedisFixture {
         }
     }
 
-    /// Asserts that every key of this test expires, except for the index, whose entries expire; and that the
+    /// Starts a replica on this Redis, with the same prefix.
+    pub(crate) async fn start_replica(&self) -> TestApp {
+        TestApp::start(Some(Arc::clone(&self.redis)), &self.prefix, &[]).await
+    }
+
+    /// A connection to each server.
+    pub(crate) async fn connections(&self) -> Vec<MultiplexedConnection> {
+        self.redis.connections().await
+    }
+
+    /// Asserts that every key of this test expires, except for the index and lists, whose entries expire; and that the
     /// key of a service expires at the time in its `_end` field.
     pub(crate) async fn assert_all_keys_expire(&self) {
-        for mut connection in self.redis.connections().await {
+        for mut connection in self.connections().await {
             for key in keys_under(&mut connection, &self.prefix).await {
                 let expires: i64 = connection.pexpire_time(&key).await.unwrap();
                 assert!(
@@ -131,10 +141,10 @@ impl RedisFixture {
     }
 }
 
-/// Whether a key belongs to the cleanup index.
+/// Whether a key belongs to the cleanup index, or is a list of chats.
 pub(crate) fn is_index(prefix: &str, key: &str) -> bool {
     let rest = key.strip_prefix(prefix).unwrap_or_default();
-    rest.starts_with("idx:")
+    rest.starts_with("idx:") || ["{chats}:open", "{chats}:ended"].contains(&rest)
 }
 
 /// All keys with `prefix`, sorted, except for those that exist independently of services.

@@ -56,8 +56,9 @@ impl ChatRecord {
         chat
     }
 
-    fn is_full(&self) -> bool {
-        self.events.len() as u64 >= self.new.max_events
+    /// Whether the transcript has room for `count` more events.
+    fn has_room(&self, count: u64) -> bool {
+        self.events.len() as u64 + count <= self.new.max_events
     }
 
     fn append(&mut self, kind: ChatEventKind, from: (Party, &str), text: &str, now: Timestamp) {
@@ -92,7 +93,7 @@ impl ChatRecord {
     /// Records that the client is present. If it had left, it joins again.
     fn see_client(&mut self, now: Timestamp) {
         self.client_seen = now;
-        if !self.client_present && !self.is_full() {
+        if !self.client_present && self.has_room(1) {
             self.client_present = true;
             self.append_client(ChatEventKind::Joined, "", now);
         }
@@ -153,7 +154,7 @@ impl ChatRecord {
         if message.is_some_and(|message| message.len() as u64 > self.new.max_message_bytes) {
             return ChatOutcome::MessageTooLong(self.new.max_message_bytes);
         }
-        let takes_position = match action {
+        let positions = match action {
             ChatAction::Join(join) => {
                 if self.position_of(&join.agent).is_some() {
                     return ChatOutcome::Done;
@@ -161,15 +162,20 @@ impl ChatRecord {
                 if join.exclusive && self.members.iter().any(is_agent) {
                     return ChatOutcome::Taken;
                 }
-                true
+                1
             }
-            ChatAction::AgentTyping(agent, typing) => self
-                .members
-                .iter()
-                .any(|member| member.agent == *agent && member.typing != *typing),
-            _ => message.is_some(),
+            ChatAction::AgentTyping(agent, typing) => {
+                let mut members = self.members.iter();
+                let changes =
+                    |member: &ChatMember| member.agent == *agent && member.typing != *typing;
+                u64::from(members.any(changes))
+            }
+            ChatAction::AgentMessage(..) => 1,
+            // A client that had left joins again first.
+            _ if message.is_some() => 1 + u64::from(!self.client_present),
+            _ => 0,
         };
-        if takes_position && self.is_full() {
+        if positions > 0 && !self.has_room(positions) {
             return ChatOutcome::Full;
         }
         ChatOutcome::Done
@@ -186,7 +192,7 @@ impl ChatRecord {
             | ChatAction::ClientEnd(_) => self.perform_client(action, now),
             ChatAction::ClientTimeout => {
                 let absent_since = self.client_seen.after(self.new.client_timeout);
-                let may_leave = self.client_present && !self.ended && !self.is_full();
+                let may_leave = self.client_present && !self.ended && self.has_room(1);
                 if may_leave && absent_since <= now {
                     self.client_present = false;
                     self.client_typing = false;

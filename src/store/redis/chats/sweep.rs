@@ -1,11 +1,14 @@
-//! The sweep of the list of open chats. The list is in a slot of its own and not authoritative: the sweep removes
+//! The sweep of the lists of chats. The lists are in a slot of their own and not authoritative: the sweep removes
 //! entries of chats that do not exist, and moves those that have ended. It also detects absent clients and counts chats.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use redis::cmd;
 
-use super::service_of;
+use super::{reply::ParsedReply, service_of};
 use crate::{
     model::{
         Cursor, ServiceId, StoreError, Timestamp,
@@ -60,7 +63,7 @@ impl RedisStore {
                     ChatState::Ended => self.list_as_ended(&chat.id, chat.started).await?,
                 }
             }
-            self.remove_missing(&entries, &chats).await?;
+            self.remove_missing(false, &entries, &chats).await?;
             self.expire_absent_clients(&chats).await?;
             after = next;
             if after.is_none() {
@@ -69,15 +72,31 @@ impl RedisStore {
         }
     }
 
+    /// Sweeps the ended chats after a cursor, and returns the next cursor. The cleanup of their services removes them
+    /// from the list; this removes those whose record of it was lost.
+    pub(in crate::store::redis) async fn sweep_ended_chats(
+        &self,
+        after: Option<Cursor>,
+    ) -> Result<Option<Cursor>, StoreError> {
+        let (entries, next) = self.chat_list_page(true, after.as_ref(), BATCH).await?;
+        let ids: Vec<ServiceId> = entries.iter().map(service_of).collect();
+        let chats = self.chat_summaries(&ids).await?;
+        self.remove_missing(true, &entries, &chats).await?;
+        Ok(next)
+    }
+
     /// Removes the entries of chats that do not exist.
     async fn remove_missing(
         &self,
+        ended: bool,
         entries: &[Cursor],
         chats: &[ChatSummary],
     ) -> Result<(), StoreError> {
-        let exists = |entry: &&Cursor| chats.iter().any(|chat| chat.id.as_str() == entry.name);
+        let existing: HashSet<&str> = chats.iter().map(|chat| chat.id.as_str()).collect();
         let before = self.redis.now()?.before(START_GRACE);
-        let missing = entries.iter().filter(|entry| !exists(entry));
+        let missing = entries
+            .iter()
+            .filter(|entry| !existing.contains(entry.name.as_str()));
         let missing: Vec<&str> = missing
             .filter(|entry| entry.end < before)
             .map(|entry| entry.name.as_str())
@@ -86,7 +105,7 @@ impl RedisStore {
             return Ok(());
         }
         let mut remove = cmd("ZREM");
-        remove.arg(self.keys.chat_list(false)).arg(missing);
+        remove.arg(self.keys.chat_list(ended)).arg(missing);
         self.redis.query(&remove).await
     }
 
@@ -101,6 +120,7 @@ impl RedisStore {
         });
         let presence: Vec<(Option<u8>, Option<i64>, Option<u64>)> =
             self.query_each(presence.collect()).await?;
+        let mut timeouts = Vec::new();
         for (chat, presence) in open.iter().zip(presence) {
             let (Some(1), Some(seen), Some(timeout)) = presence else {
                 continue;
@@ -108,10 +128,11 @@ impl RedisStore {
             let absent_at = Timestamp::from_millis(seen).after(Duration::from_millis(timeout));
             if absent_at <= self.redis.now_at(&self.keys.chat(&chat.id))? {
                 let window = ChatWindow::After(chat.last);
-                self.update_chat(&chat.id, &ChatAction::ClientTimeout, window)
-                    .await?;
+                timeouts.push(self.update_command(&chat.id, &ChatAction::ClientTimeout, window));
             }
         }
+        // The script checks again; one that fails is repeated by the next sweep.
+        self.query_each::<ParsedReply>(timeouts).await?;
         Ok(())
     }
 }

@@ -42,8 +42,9 @@ local function save_members()
   set('members', text)
 end
 
-local function is_full()
-  return tonumber(chat.last) >= tonumber(chat.max_events)
+-- Whether the transcript has room for `count` more events.
+local function has_room(count)
+  return chat.last + count <= tonumber(chat.max_events)
 end
 
 -- Appends an event at the next position.
@@ -58,12 +59,12 @@ end
 
 -- Records that the client is present. If it had left, it joins again.
 local function see_client()
-  if chat.present ~= '1' and not is_full() then
+  if chat.present ~= '1' and has_room(1) then
     set('present', '1')
     append('J', 'C', chat.nickname, '')
   end
   -- Not with every request: a write costs more than a read.
-  if has_changed or server_now - chat.seen > 5000 then
+  if has_changed or server_now - chat.seen > math.min(5000, chat.timeout / 4) then
     set('seen', format_millis(server_now))
   end
 end

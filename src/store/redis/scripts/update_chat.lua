@@ -25,6 +25,17 @@ local function find_member()
   end
 end
 
+-- No party is typing in a chat that has ended.
+local function end_chat()
+  for _, other in ipairs(members) do
+    other.typing = '0'
+  end
+  save_members()
+  set('typing', '0')
+  set('ended', '1')
+  has_changed = true
+end
+
 if action == 'read' or chat.ended == '1' then
   local may_do_nothing = action == 'read' or action == 'client_present' or action == 'client_timeout'
     or (is_refresh and not has_message)
@@ -37,23 +48,26 @@ end
 if has_message and #message > tonumber(chat.max_bytes) then
   return view(3, false)
 end
-local takes_position = has_message
-if action == 'join' and not member then
-  takes_position = true
+local positions = 0
+if has_message then
+  -- A client that had left joins again first.
+  positions = is_client and chat.present ~= '1' and 2 or 1
+elseif action == 'join' and not member then
+  positions = 1
   for _, other in ipairs(members) do
     if ARGV[10] == '1' and other.party == 'A' then
       return view(4, false)
     end
   end
-elseif action == 'agent_typing' then
-  takes_position = member.typing ~= ARGV[9]
+elseif action == 'agent_typing' and member.typing ~= ARGV[9] then
+  positions = 1
 end
-if takes_position and is_full() then
+if positions > 0 and not has_room(positions) then
   return view(2, false)
 end
 
 if action == 'client_timeout' then
-  if chat.present == '1' and not is_full() and chat.seen + chat.timeout <= server_now then
+  if chat.present == '1' and has_room(1) and chat.seen + chat.timeout <= server_now then
     set('present', '0')
     set('typing', '0')
     append('L', 'C', chat.nickname, '')
@@ -70,9 +84,7 @@ elseif is_client then
     if chat.present == '1' then
       append('L', 'C', chat.nickname, '')
     end
-    set('typing', '0')
-    set('ended', '1')
-    has_changed = true
+    end_chat()
   end
 elseif action == 'join' then
   if not member then
@@ -99,7 +111,7 @@ elseif action == 'agent_message' then
     set('first_answer', format_millis(math.max(server_now - chat.started, 0)))
   end
 elseif action == 'agent_typing' then
-  if takes_position then
+  if positions > 0 then
     member.typing = ARGV[9]
     save_members()
     append(ARGV[9] == '1' and 'T' or 'S', member.party, member.nickname, '')
@@ -114,12 +126,6 @@ elseif action == 'agent_end' then
   if member then
     append('L', member.party, member.nickname, '')
   end
-  for _, other in ipairs(members) do
-    other.typing = '0'
-  end
-  save_members()
-  set('typing', '0')
-  set('ended', '1')
-  has_changed = true
+  end_chat()
 end
 return view(0, is_refresh)

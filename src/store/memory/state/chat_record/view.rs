@@ -4,7 +4,8 @@ use super::ChatRecord;
 use crate::model::{
     ServiceId,
     chat::{
-        Chat, ChatState, ChatSummary, ChatWindow, MAX_EVENT_BYTES_PER_REPLY, MAX_EVENTS_PER_REPLY,
+        Chat, ChatState, ChatSummary, ChatVersion, ChatWindow, MAX_EVENT_BYTES_PER_REPLY,
+        MAX_EVENTS_PER_REPLY, MAX_POSITION,
     },
 };
 
@@ -20,7 +21,7 @@ impl ChatRecord {
     /// The chat with the events of `window`. If `is_refresh`, the next refresh of the client continues after them.
     pub(in crate::store::memory) fn view(&mut self, window: ChatWindow, is_refresh: bool) -> Chat {
         let after = match window {
-            ChatWindow::After(position) => position,
+            ChatWindow::After(position) => position.min(MAX_POSITION),
             ChatWindow::AfterRefresh => self.refreshed,
         };
         let mut events = Vec::new();
@@ -54,6 +55,14 @@ impl ChatRecord {
             client_typing: self.client_typing,
             members: self.members.clone(),
             first_answer: self.first_answer,
+        }
+    }
+
+    pub(in crate::store::memory) fn version(&self) -> ChatVersion {
+        ChatVersion {
+            last: self.events.len() as u64,
+            ended: self.ended,
+            client_typing: self.client_typing,
         }
     }
 

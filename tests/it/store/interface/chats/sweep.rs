@@ -1,0 +1,169 @@
+//! The cleanup of chats in Redis: by the leader, which is a running replica.
+
+use std::time::Duration;
+
+use redis::{Cmd, FromRedisValue, cmd};
+use switchboard::{
+    model::chat::{ChatAction, NewChat},
+    store::ServiceStore,
+};
+
+use super::{act, client_message, create_chat, join, new_chat, row, transcript};
+use crate::support::{
+    eventually, now,
+    stores::{RedisFixture, in_ms, keys_under},
+};
+
+/// Makes tests on Redis and on a Cluster.
+macro_rules! on_redis_and_cluster {
+    ($($name:ident),* $(,)?) => {
+        mod on_redis {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::support::stores::RedisFixture::shared().await).await;
+            })*
+        }
+        mod on_cluster {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::support::stores::RedisFixture::on_cluster().await).await;
+            })*
+        }
+    };
+}
+
+on_redis_and_cluster!(
+    nothing_remains_of_the_chats_of_ended_services,
+    absent_client_leaves,
+    entries_without_a_chat_are_removed,
+    ended_chats_are_moved,
+);
+
+fn list_key(redis: &RedisFixture, list: &str) -> String {
+    format!("{}{{chats}}:{list}", redis.prefix)
+}
+
+/// Sends a command to the server that has its key.
+async fn query<T: FromRedisValue>(redis: &RedisFixture, command: &Cmd) -> T {
+    for mut connection in redis.connections().await {
+        match command.query_async(&mut connection).await {
+            Ok(reply) => return reply,
+            Err(error) => assert!(error.is_cluster_error(), "{error}"),
+        }
+    }
+    panic!("no server has the key");
+}
+
+/// The entries of the lists of open and of ended chats.
+async fn listed(redis: &RedisFixture) -> [Vec<String>; 2] {
+    let entries = async |list| {
+        let mut range = cmd("ZRANGE");
+        range.arg(list_key(redis, list)).arg(0).arg(-1);
+        query(redis, &range).await
+    };
+    [entries("open").await, entries("ended").await]
+}
+
+/// Adds an entry to a list, for a chat that was started this long ago.
+async fn add_entry(redis: &RedisFixture, list: &str, id: &str, started: Duration) {
+    let mut add = cmd("ZADD");
+    let score = now().before(started).millis();
+    add.arg(list_key(redis, list)).arg(score).arg(id);
+    query::<()>(redis, &add).await;
+}
+
+async fn nothing_remains_of_the_chats_of_ended_services(redis: RedisFixture) {
+    let store = &redis.store;
+    let replica = redis.start_replica().await;
+    let mut ids = Vec::new();
+    for _ in 0..6 {
+        let id = create_chat(store, &new_chat()).await;
+        act(store, &id, join("bob")).await;
+        ids.push(id);
+    }
+    for id in &ids[..3] {
+        act(store, id, ChatAction::ClientEnd(None)).await;
+    }
+    for (n, id) in ids.iter().enumerate() {
+        if n % 2 == 0 {
+            store.delete(id).await.unwrap();
+        } else {
+            store.set_end(id, in_ms(200)).await.unwrap();
+        }
+    }
+    eventually("all keys are removed", async || {
+        let mut remaining = Vec::new();
+        for mut connection in redis.connections().await {
+            remaining.extend(keys_under(&mut connection, &redis.prefix).await);
+        }
+        remaining.is_empty().then_some(())
+    })
+    .await;
+    replica.stop().await;
+}
+
+async fn absent_client_leaves(redis: RedisFixture) {
+    let store = &redis.store;
+    let short = NewChat {
+        client_timeout: Duration::from_secs(1),
+        ..new_chat()
+    };
+    let ids = [
+        create_chat(store, &short).await,
+        create_chat(store, &short).await,
+        create_chat(store, &new_chat()).await,
+    ];
+    let replica = redis.start_replica().await;
+    eventually("the clients leave", async || {
+        let mut rows = Vec::new();
+        for id in &ids {
+            let chat = super::read(store, id).await;
+            rows.push(chat.events.iter().map(row).collect::<Vec<_>>());
+        }
+        let left = ["Ann joined", "Ann left"];
+        assert_eq!(rows[2], left[..1], "its timeout is long");
+        (rows[0] == left && rows[1] == left).then_some(())
+    })
+    .await;
+    act(store, &ids[0], client_message("Here")).await;
+    let expected = ["Ann left", "Ann joined", "Ann: Here"];
+    assert_eq!(transcript(store, &ids[0]).await, expected);
+    replica.stop().await;
+}
+
+async fn entries_without_a_chat_are_removed(redis: RedisFixture) {
+    let id = create_chat(&redis.store, &new_chat()).await;
+    for list in ["open", "ended"] {
+        add_entry(&redis, list, "00000000-old", Duration::from_secs(3_600)).await;
+        // The start of this one may be in progress.
+        add_entry(&redis, list, "00000000-new", Duration::from_secs(1)).await;
+    }
+    let replica = redis.start_replica().await;
+    eventually("old entries are removed", async || {
+        let [mut open, ended] = listed(&redis).await;
+        open.retain(|entry| entry.as_str() != id.as_str());
+        for list in [&open, &ended] {
+            assert!(list.iter().any(|entry| entry == "00000000-new"));
+        }
+        (open.len() == 1 && ended.len() == 1).then_some(())
+    })
+    .await;
+    replica.stop().await;
+}
+
+/// A replica that crashes after the end of a chat has not moved it.
+async fn ended_chats_are_moved(redis: RedisFixture) {
+    let id = create_chat(&redis.store, &new_chat()).await;
+    act(&redis.store, &id, ChatAction::ClientEnd(None)).await;
+    assert_eq!(listed(&redis).await, [vec![], vec![id.to_string()]]);
+    let mut remove = cmd("ZREM");
+    remove.arg(list_key(&redis, "ended")).arg(id.as_str());
+    query::<()>(&redis, &remove).await;
+    add_entry(&redis, "open", id.as_str(), Duration::from_secs(3)).await;
+    let replica = redis.start_replica().await;
+    eventually("the chat is moved", async || {
+        (listed(&redis).await == [vec![], vec![id.to_string()]]).then_some(())
+    })
+    .await;
+    replica.stop().await;
+}
