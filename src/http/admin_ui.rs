@@ -1,7 +1,7 @@
 //! The console: web pages for the operations of the admin API.
 //!
 //! The server renders compiled-in templates, one file for each page; [`routes`] lists them. JavaScript is needed only
-//! for live updates and the API explorer. All pages except the sign-in and the assets require an admin session
+//! for live updates, the API explorer and the pages of chats. All pages except the sign-in and the assets require an admin session
 //! ([`session_middleware::require_session`]). Forms carry the token of the session ([`form::Form`]) against cross-site
 //! request forgery. The data on the pages is untrusted: templates escape it, and the `Content-Security-Policy` allows
 //! only the scripts of this module.
@@ -39,6 +39,7 @@ mod session_cookie;
 pub(super) mod session_middleware;
 mod sign_in;
 mod signed_in;
+mod try_chat;
 mod try_it;
 
 pub(super) use self::{overview::events::OverviewCache, page::PageError};
@@ -69,7 +70,7 @@ pub(super) fn stream_routes() -> [Endpoint; 1] {
 }
 
 /// Pages that need a session. Registers them as targets of redirects.
-pub(super) fn routes() -> [Endpoint; 23] {
+pub(super) fn routes() -> [Endpoint; 24] {
     let pages = [
         route("/genesys/1/admin/ui").get(overview::show_overview),
         entry_list_endpoint("/genesys/1/admin/ui/services"),
@@ -88,6 +89,7 @@ pub(super) fn routes() -> [Endpoint; 23] {
         route("/genesys/1/admin/ui/catalog/export").get(import_export::export_catalog),
         route("/genesys/1/admin/ui/catalog/restore")
             .method(Method::POST, post().to(restore::restore_catalog)),
+        route("/genesys/1/admin/ui/try-chat").get(try_chat::show_try_chat),
         route("/genesys/1/admin/ui/try").get(try_it::show_try_it),
         route("/genesys/1/admin/ui/api").get(api::show_api_docs),
         route("/genesys/1/admin/ui/active-services").get(services::list_services),

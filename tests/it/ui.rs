@@ -21,5 +21,6 @@ mod sessions;
 mod sign_in;
 mod storage_areas;
 mod store_outage;
+mod try_chat;
 mod try_it;
 mod warnings;

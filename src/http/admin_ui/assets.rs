@@ -18,22 +18,20 @@ use crate::{
     model::stable_hash,
 };
 
+const CSS: &str = "text/css;charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript;charset=utf-8";
+
 /// Name, content type, content.
-const ASSETS: [(&str, &str, &str); 4] = [
+const ASSETS: [(&str, &str, &str); 7] = [
+    ("pages.css", CSS, include_str!("assets/pages.css")),
+    ("pages.js", JAVASCRIPT, include_str!("assets/pages.js")),
+    ("try_it.js", JAVASCRIPT, include_str!("assets/try_it.js")),
+    ("chat.css", CSS, include_str!("assets/chat.css")),
+    ("chat.js", JAVASCRIPT, include_str!("assets/chat.js")),
     (
-        "pages.css",
-        "text/css;charset=utf-8",
-        include_str!("assets/pages.css"),
-    ),
-    (
-        "pages.js",
-        "text/javascript;charset=utf-8",
-        include_str!("assets/pages.js"),
-    ),
-    (
-        "try_it.js",
-        "text/javascript;charset=utf-8",
-        include_str!("assets/try_it.js"),
+        "try_chat.js",
+        JAVASCRIPT,
+        include_str!("assets/try_chat.js"),
     ),
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
 ];
@@ -44,6 +42,13 @@ pub(super) fn integrity(name: &str) -> &'static str {
     let mut digests = DIGESTS.iter();
     let digest = digests.find(|(known, _)| *known == name);
     digest.map_or("", |(_, digest)| digest)
+}
+
+/// The digests of all scripts.
+pub(super) fn script_digests() -> impl Iterator<Item = &'static str> {
+    let assets = ASSETS.iter();
+    let scripts = assets.filter(|(_, content_type, _)| *content_type == JAVASCRIPT);
+    scripts.map(|(name, _, _)| integrity(name))
 }
 
 static DIGESTS: LazyLock<[(&str, String); ASSETS.len()]> = LazyLock::new(|| {

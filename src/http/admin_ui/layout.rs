@@ -9,6 +9,7 @@ pub(super) const MENU: &[(&str, &str, &str)] = &[
     ("services", "/services", "Service definitions"),
     ("groups", "/groups", "Resource groups"),
     ("active-services", "/active-services", "Active services"),
+    ("try-chat", "/try-chat", "Try chat"),
     ("try", "/try", "API explorer"),
     ("api", "/api", "API reference"),
     ("audit-log", "/audit-log", "Audit log"),

@@ -31,7 +31,9 @@ use crate::http::{
 /// Allows only resources of this origin, and no embedding in frames. Clients can store arbitrary files at this origin, so
 /// scripts are allowed by digest, which the script elements repeat as `integrity`.
 static PAGE_CSP: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let scripts = ["pages.js", "try_it.js"].map(|name| format!("'{}'", assets::integrity(name)));
+    let scripts: Vec<_> = assets::script_digests()
+        .map(|digest| format!("'{digest}'"))
+        .collect();
     let scripts = scripts.join(" ");
     let policy = format!(
         "default-src 'none'; style-src 'self'; script-src {scripts}; img-src 'self'; connect-src 'self'; \

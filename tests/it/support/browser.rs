@@ -184,6 +184,7 @@ impl Browser {
 
     pub(crate) const TAB: &str = "\u{e004}";
     pub(crate) const ENTER: &str = "\u{e007}";
+    const SHIFT: char = '\u{e008}';
 
     /// Types keys into the focused element.
     pub(crate) async fn keys(&self, keys: &[&str]) {
@@ -195,6 +196,19 @@ impl Browser {
             }
             self.client.perform_actions(typing).await.unwrap();
         }
+    }
+
+    /// Types text and then a key with Shift into the focused element.
+    pub(crate) async fn keys_with_shift(&self, text: &str, key: &str) {
+        self.keys(&[text]).await;
+        let mut typing = KeyActions::new("keyboard".to_owned());
+        typing = typing.then(KeyAction::Down { value: Self::SHIFT });
+        for key in key.chars() {
+            typing = typing.then(KeyAction::Down { value: key });
+            typing = typing.then(KeyAction::Up { value: key });
+        }
+        typing = typing.then(KeyAction::Up { value: Self::SHIFT });
+        self.client.perform_actions(typing).await.unwrap();
     }
 
     /// The visible text of the page.

@@ -120,7 +120,7 @@ async fn pages_are_usable_with_the_keyboard(fixture: BrowserFixture) {
 }
 
 /// Page and name of its screenshot.
-const PAGES: [(&str, &str); 11] = [
+const PAGES: [(&str, &str); 12] = [
     ("", "overview"),
     ("/services", "service-definitions"),
     (
@@ -136,6 +136,7 @@ const PAGES: [(&str, &str); 11] = [
     ("/catalog", "import-export"),
     ("/active-services", "active-services"),
     ("/audit-log", "audit-log"),
+    ("/try-chat", "try-chat"),
     ("/try?operation=createService", "api-explorer"),
     ("/api", "api-reference"),
 ];

@@ -21,6 +21,7 @@ async fn all_pages(app: &TestApp) -> Vec<String> {
         "/groups/DNIS",
         "/new/groups",
         "/catalog",
+        "/try-chat",
         "/try",
         "/api",
         "/active-services",
@@ -62,7 +63,7 @@ async fn pages_are_not_cached() {
         let form = session.unauthenticated_request(Method::POST, page);
         check(page, &TestResponse::send(form.form_body("")).await, status);
     }
-    assert_eq!(checked, 2 * 13 + 8 + 2);
+    assert_eq!(checked, 2 * 14 + 8 + 2);
 }
 
 #[tokio::test]
