@@ -25,7 +25,7 @@ use crate::{
     memory_budget::MemoryBudgets,
     model::readiness::Readiness,
     service::{
-        AdminContext, Catalog, ChatListeners, CurrentCatalog, FailedCredentials, OwnReplica,
+        AdminContext, AgentContext, Catalog, CurrentCatalog, FailedCredentials, OwnReplica,
         PhoneNumbers, Replica, StoreStatus, deregister,
     },
     settings::{RouteGroups, Settings},
@@ -148,8 +148,8 @@ pub async fn start_with_clock(
     )
     .await?;
     background.monitor_readiness(readiness.clone(), admin_context.current_catalog.clone());
-    let chat_listeners = ChatListeners::default();
-    background.wake_chat_listeners(chat_listeners.clone(), readiness.clone());
+    let agents = AgentContext::new(&settings, &admin_context, metrics.chats.clone());
+    let chat_listeners = background.follow_chats(agents.as_deref(), &readiness);
     let reload = certificates.map(|files| tokio::spawn(files.reload_on_change()));
     background.tasks.extend(reload);
     let private_address = private.as_ref().map(|listener| listener.address);
@@ -185,6 +185,7 @@ pub async fn start_with_clock(
         exporter: Arc::new(Exporter::new(&metrics, sources)),
         metrics,
         settings: Arc::new(settings),
+        agents,
     };
     let mut running = RunningServer {
         address: public.address,

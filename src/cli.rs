@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 pub use self::run::run;
 
+mod hash_password;
 mod run;
 
 const AFTER_HELP: &str = "\
@@ -73,6 +74,11 @@ pub enum Command {
         #[arg(long)]
         live: bool,
     },
+    /// Hash the password of an agent for the setting `agents.users`
+    ///
+    /// Reads the password from the first line of standard input, and prints its Argon2 hash. The settings are not
+    /// used.
+    HashPassword,
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub use self::{
 mod accept;
 mod admin_api;
 mod admin_ui;
+mod agent_api;
 mod auth;
 mod body;
 mod client_api;

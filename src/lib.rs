@@ -19,6 +19,7 @@ pub mod http;
 mod http_client;
 pub mod memory_budget;
 pub mod model;
+pub mod password_hash;
 pub mod service;
 pub mod settings;
 pub mod shutdown;

@@ -20,7 +20,11 @@ pub use self::{
         Catalog, CatalogContext, CatalogError, CatalogFile, CatalogReloader, CurrentCatalog,
         EntryError, MAX_OPTIONS, Variables,
     },
-    chat::{ChatListener, ChatListeners, ChatObject, ChatStream, ChatStreamItem, PublicAddress},
+    chat::{
+        AgentContext, AgentCredentials, AgentEvent, AgentRequest, AgentStream, Agents, ChatDetail,
+        ChatListener, ChatListeners, ChatObject, ChatStream, ChatStreamItem, OpenChats,
+        PublicAddress, transcript_position,
+    },
     clock_skew::{ClockSkew, monitor_clock_skew},
     context::ServiceContext,
     create::{CreateRequestHead, CreateResponse, PendingCreate},
@@ -50,6 +54,7 @@ use crate::{
         Description, ServiceId, Timestamp,
         readiness::{Readiness, Status},
     },
+    settings::Limits,
 };
 
 mod access_code;
@@ -118,6 +123,12 @@ impl Services {
     #[must_use]
     pub fn memory(&self) -> &MemoryBudgets {
         &self.context.memory
+    }
+
+    /// `[limits]`
+    #[must_use]
+    pub fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.context.limits)
     }
 
     /// Whether `name` is a configured service that this listener can create.

@@ -8,6 +8,7 @@
 //! Except for `main`, no other module reads files or the environment.
 
 mod admin;
+mod agents;
 mod api;
 mod auth;
 mod backend;
@@ -42,6 +43,7 @@ use serde::Deserialize;
 
 pub use self::{
     admin::Admin,
+    agents::{Agent, Agents, MAX_AGENT_NAME_CHARACTERS, is_agent_name},
     api::Api,
     auth::{Auth, Credentials},
     backend::Backend,
@@ -78,6 +80,8 @@ pub struct Settings {
     pub auth: Auth,
     /// `[admin]`: authentication of operators.
     pub admin: Admin,
+    /// `[agents]`: agents of chats.
+    pub agents: Agents,
     /// `[cors]`: cross-origin requests.
     pub cors: Cors,
     /// `[rate_limit]`: rate limits.

@@ -13,8 +13,8 @@ use crate::{
         response_counts::ResponseCounts,
     },
     service::{
-        AdminContext, CatalogReloader, ChatListeners, ClockSkew, CurrentCatalog, Replica,
-        SessionTerminator, StatsSampler, monitor_clock_skew, monitor_readiness,
+        AdminContext, AgentContext, CatalogReloader, ChatListeners, ClockSkew, CurrentCatalog,
+        Replica, SessionTerminator, StatsSampler, monitor_clock_skew, monitor_readiness,
         unload_unused_phone_library,
     },
     settings::Settings,
@@ -126,11 +126,26 @@ impl BackgroundTasks {
         self.tasks.push(tokio::spawn(monitor));
     }
 
-    /// Wakes the listeners of chats.
-    pub(super) fn wake_chat_listeners(&mut self, listeners: ChatListeners, readiness: Readiness) {
+    /// Wakes the listeners of chats, which this returns, and follows the open chats for the event streams of agents if
+    /// there are any.
+    pub(super) fn follow_chats(
+        &mut self,
+        agents: Option<&AgentContext>,
+        readiness: &Readiness,
+    ) -> ChatListeners {
+        let all = ChatListeners::default();
+        let (listeners, readiness) = (all.clone(), readiness.clone());
         let store = Arc::clone(&self.store);
+        let parts = move || (Arc::clone(&store), listeners.clone(), readiness.clone());
+        let (store, listeners, readiness) = parts();
         let wake = async move { listeners.run(store, readiness).await };
         self.tasks.push(tokio::spawn(wake));
+        if let Some(chats) = agents.map(|agents| agents.open_chats().clone()) {
+            let (store, listeners, readiness) = parts();
+            let follow = async move { chats.run(store, listeners, readiness).await };
+            self.tasks.push(tokio::spawn(follow));
+        }
+        all
     }
 
     /// Publishes `replica` to the other replicas.

@@ -22,7 +22,10 @@ use crate::{
     http::{self, AppState, ListenerConfig, TelemetryConfig},
     memory_budget::MemoryBudgets,
     model::{StoreError, readiness::Readiness},
-    service::{Admin, AdminContext, ChatListeners, PhoneNumbers, ServiceContext, Services},
+    service::{
+        Admin, AdminContext, AgentContext, Agents, ChatListeners, PhoneNumbers, ServiceContext,
+        Services,
+    },
     settings::{Limits, RouteGroups, Settings},
     store::{AdminStore, InstrumentedStore, Store},
     telemetry::metrics::{Exporter, Metrics},
@@ -91,6 +94,7 @@ impl Listener {
             telemetry: TelemetryConfig::new(&settings, factory.metrics.http.clone()),
             catalog: factory.admin_context.current_catalog.clone(),
             admin_enabled: settings.admin.password.is_some(),
+            agents_enabled: factory.agents.is_some(),
             tls: tls.is_some(),
         };
         let document = Data::new(http::describe_routes(&config, &settings));
@@ -127,6 +131,8 @@ pub(super) struct WorkerFactory {
     pub(super) metrics: Metrics,
     pub(super) exporter: Arc<Exporter>,
     pub(super) settings: Arc<Settings>,
+    /// `None` if no agents are configured.
+    pub(super) agents: Option<Arc<AgentContext>>,
 }
 
 impl WorkerFactory {
@@ -143,7 +149,7 @@ impl WorkerFactory {
             catalog: self.admin_context.current_catalog.clone(),
             route_groups: groups,
             store,
-            limits: Arc::clone(&self.limits),
+            limits: self.limits,
             phone_numbers: self.phone_numbers,
             rate_limit: self.settings.rate_limit.clone(),
             failed_credentials: Arc::clone(&self.admin_context.failed_credentials),
@@ -155,11 +161,14 @@ impl WorkerFactory {
             strict_storage_ttl: self.settings.api.strict_storage_ttl,
             binaries: self.metrics.binaries,
         });
+        let agents = self
+            .agents
+            .map(|context| Agents::new(context, services.clone(), Arc::clone(&admin_store)));
         let admin = Admin::new(self.admin_context, services.clone(), admin_store);
         Ok(AppState::new(
             services,
             admin,
-            self.limits,
+            agents,
             self.readiness,
             &self.settings,
             self.metrics.http,

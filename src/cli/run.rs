@@ -9,7 +9,7 @@ use std::{
 use actix_web::rt::System;
 use tracing::error;
 
-use super::Command;
+use super::{Command, hash_password::hash_password};
 use crate::{
     app::{self, StartError},
     healthcheck,
@@ -39,11 +39,13 @@ const AUTH_ERRORS: [&str; 3] = ["AuthenticationFailed", "NOAUTH", "WRONGPASS"];
 
 /// Runs `command`, or serves; returns the exit code of the process.
 pub fn run(command: Option<Command>, settings: Result<Settings, SettingsError>) -> ExitCode {
-    let settings = match settings {
-        Ok(settings) => settings,
-        Err(error) => return report_settings_error(&error),
+    let settings = match (command, settings) {
+        (Some(Command::HashPassword), _) => return hash_password(),
+        (_, Ok(settings)) => settings,
+        (_, Err(error)) => return report_settings_error(&error),
     };
     let outcome = match command {
+        Some(Command::HashPassword) => return hash_password(),
         Some(Command::Check { strict }) => check(&settings, strict),
         Some(Command::Healthcheck { live }) => return healthcheck(&settings, live),
         Some(Command::Verify { redis: false }) => {

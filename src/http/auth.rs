@@ -1,4 +1,4 @@
-//! Authentication of clients and administrators.
+//! Authentication of clients, agents and administrators.
 
 use actix_web::{HttpRequest, http::Method};
 
@@ -6,6 +6,7 @@ use self::{api_key::check_api_key, basic::basic_credentials};
 use super::{ApiError, AppState, middleware::real_ip::client_address, path};
 
 pub(super) mod admin;
+pub(super) mod agent;
 pub(super) mod api_key;
 pub(super) mod basic;
 

@@ -84,6 +84,15 @@ pub enum ApiError {
     /// No agent is available for a new chat.
     #[error("{0}")]
     ChatUnavailable(String),
+    /// A request of an agent on a chat that has ended.
+    #[error("{0}")]
+    ChatEnded(String),
+    /// Another agent is in the chat.
+    #[error("{0}")]
+    ChatTaken(String),
+    /// The agent is not in the chat.
+    #[error("{0}")]
+    NotInChat(String),
     /// No such route.
     #[error("no route matches {0}")]
     NotFound(String),
@@ -197,6 +206,9 @@ impl ApiError {
             Self::ChatDisconnected(_) => ("ChatDisconnected", StatusCode::BAD_REQUEST),
             Self::ChatFull(_) => ("ChatFull", StatusCode::CONFLICT),
             Self::ChatUnavailable(_) => ("ChatUnavailable", StatusCode::SERVICE_UNAVAILABLE),
+            Self::ChatEnded(_) => ("ChatEnded", StatusCode::CONFLICT),
+            Self::ChatTaken(_) => ("ChatTaken", StatusCode::CONFLICT),
+            Self::NotInChat(_) => ("NotInChat", StatusCode::CONFLICT),
             Self::NotFound(_) => ("NotFound", StatusCode::NOT_FOUND),
             Self::MethodNotAllowed { .. } => ("MethodNotAllowed", StatusCode::METHOD_NOT_ALLOWED),
             Self::TooLarge(_) => ("TooLarge", StatusCode::PAYLOAD_TOO_LARGE),

@@ -6,6 +6,9 @@ const ADMIN_PREFIX: &str = "/genesys/1/admin";
 const ADMIN_UI_HINT: &str = "; the console is at /genesys/1/admin/ui";
 const ADMIN_DISABLED_HINT: &str = "; the admin API is disabled: the setting admin.password enables it and \
                                    the console at /genesys/1/admin/ui";
+const AGENT_PREFIX: &str = "/genesys/1/agent";
+const AGENTS_DISABLED_HINT: &str =
+    "; the API for agents is disabled: the settings agents.users and agents.api_keys enable it";
 const OPENAPI_HINT: &str = "; the OpenAPI document is at /openapi.json";
 
 /// The hints of a listener. The default gives no hints.
@@ -13,6 +16,8 @@ const OPENAPI_HINT: &str = "; the OpenAPI document is at /openapi.json";
 pub(super) struct NotFoundHints {
     /// Whether the admin API is enabled; `None` if the listener does not serve the route group `admin`.
     admin_enabled: Option<bool>,
+    /// Whether the listener serves the route group `agent`, but no agents are configured.
+    lacks_agents: bool,
 }
 
 impl NotFoundHints {
@@ -20,6 +25,7 @@ impl NotFoundHints {
         let groups = listener.groups;
         Self {
             admin_enabled: groups.admin.then_some(listener.admin_enabled),
+            lacks_agents: groups.agent && !listener.agents_enabled,
         }
     }
 
@@ -36,7 +42,14 @@ impl NotFoundHints {
             _ => "",
         };
         let openapi = if path == "/" { OPENAPI_HINT } else { "" };
-        ApiError::NotFound([path, openapi, console].concat())
+        let below = path.strip_prefix(AGENT_PREFIX);
+        let is_agent = below.is_some_and(|below| below.is_empty() || below.starts_with('/'));
+        let agents = if self.lacks_agents && is_agent {
+            AGENTS_DISABLED_HINT
+        } else {
+            ""
+        };
+        ApiError::NotFound([path, openapi, console, agents].concat())
     }
 }
 
@@ -46,8 +59,13 @@ mod tests {
 
     #[test]
     fn hints_name_only_what_the_listener_serves() {
-        let message =
-            |admin_enabled, path| NotFoundHints { admin_enabled }.not_found(path).to_string();
+        let message = |admin_enabled, path| {
+            let hints = NotFoundHints {
+                admin_enabled,
+                lacks_agents: false,
+            };
+            hints.not_found(path).to_string()
+        };
         for (admin_enabled, path, expected) in [
             (
                 None,
@@ -90,6 +108,23 @@ mod tests {
                 message(Some(false), path).contains("the setting admin.password"),
                 "{path}"
             );
+        }
+    }
+
+    #[test]
+    fn paths_of_agents_name_the_setting_only_if_there_are_none() {
+        for (lacks_agents, path, expected) in [
+            (true, "/genesys/1/agent", true),
+            (true, "/genesys/1/agent/chats", true),
+            (true, "/genesys/1/agents", false),
+            (false, "/genesys/1/agent/chats", false),
+        ] {
+            let hints = NotFoundHints {
+                admin_enabled: None,
+                lacks_agents,
+            };
+            let message = hints.not_found(path).to_string();
+            assert_eq!(message.contains("agents.users"), expected, "{message}");
         }
     }
 }

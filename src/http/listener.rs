@@ -8,6 +8,10 @@ use crate::{
 
 /// The configuration of a listener.
 #[derive(Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent of each other"
+)]
 pub struct ListenerConfig {
     /// The route groups that it serves.
     pub groups: RouteGroups,
@@ -20,6 +24,8 @@ pub struct ListenerConfig {
     pub cors: Cors,
     /// Whether the admin API is enabled.
     pub admin_enabled: bool,
+    /// Whether agents are configured.
+    pub agents_enabled: bool,
     /// Telemetry of requests.
     pub telemetry: TelemetryConfig,
     /// Whether it serves TLS.

@@ -46,6 +46,10 @@ of each operation, paths without a route return `NotFound` (404), and methods th
 must not be cached (`Cache-Control: no-cache, no-store`), except this document. The headers `traceparent` and \
 `x-request-id` are passed on to backends; headers that are not listed are ignored.";
 
+const AGENT_INTRODUCTION: &str = "\
+The paths below `/genesys/1/agent/` require the credentials of an agent: a user name and a password (HTTP Basic), or the \
+API key of a program. All agents have access to all chats. Cross-site requests of browsers are rejected (`Forbidden`).";
+
 const ADMIN_INTRODUCTION: &str = "\
 The paths below `/genesys/1/admin/`, except the node status, require the credentials of an operator (HTTP Basic). \
 After ten failed attempts from one address within a minute, further attempts are rejected until the minute has passed \
@@ -137,11 +141,13 @@ impl ApiSurface {
         let license = LicenseBuilder::new()
             .name("MIT or Apache-2.0")
             .identifier(Some("MIT OR Apache-2.0"));
-        let introduction = if self.admin_enabled {
-            [INTRODUCTION, ADMIN_INTRODUCTION].join("\n\n")
-        } else {
-            INTRODUCTION.to_owned()
-        };
+        let parts = [
+            (true, INTRODUCTION),
+            (self.agents_enabled, AGENT_INTRODUCTION),
+            (self.admin_enabled, ADMIN_INTRODUCTION),
+        ];
+        let parts = parts.into_iter().filter(|(is_served, _)| *is_served);
+        let introduction = parts.map(|(_, text)| text).collect::<Vec<_>>().join("\n\n");
         let mut document = self.enter(|| list(self));
         document.info = InfoBuilder::new()
             .title("Switchboard API")
@@ -161,8 +167,8 @@ impl ApiSurface {
 
     fn add_components(&self, components: &mut Components, errors: &ErrorTable) {
         errors.add_components(components);
-        security::add_schemes(components, self.admin_enabled);
-        if self.admin_enabled {
+        security::add_schemes(components, self);
+        if self.admin_enabled || self.agents_enabled {
             headers::add_admin_headers(components);
         }
     }
@@ -171,7 +177,7 @@ impl ApiSurface {
     fn complete(&self, operation: &mut Operation, errors: &ErrorTable) {
         fields::describe_body(operation, &self.limits);
         headers::mark_required(operation);
-        if security::is_admin(operation) {
+        if security::is_admin(operation) || security::is_agent(operation) {
             headers::reference_admin_headers(operation);
         }
         if self.has_api_keys {

@@ -21,6 +21,8 @@ const STORAGE_LAST_SEGMENT: usize = 6;
 /// Segments of `/genesys/1/admin/{collection}/{name}/bookings/{booking}`.
 const ADMIN_NAME_SEGMENT: usize = 5;
 const BOOKING_SEGMENT: usize = 7;
+/// Segment of the id in `/genesys/1/agent/chats/{id}/...`.
+const AGENT_CHAT_SEGMENT: usize = 5;
 /// Segment of the status in `/genesys/1/admin/node/changestatus/{status}`.
 const NODE_STATUS_SEGMENT: usize = 6;
 /// Segments of `/genesys/1/admin/ui/{collection}/{name}/{part}/{key}`.
@@ -100,6 +102,11 @@ pub(super) fn service_request(request: &HttpRequest) -> Result<String, ApiError>
 /// The name in `/genesys/1/admin/{collection}/{name}`.
 pub(super) fn admin_name(request: &HttpRequest) -> Result<String, ApiError> {
     segment(request, ADMIN_NAME_SEGMENT)
+}
+
+/// The id in `/genesys/1/agent/chats/{id}`.
+pub(super) fn agent_chat(request: &HttpRequest) -> Result<String, ApiError> {
+    segment(request, AGENT_CHAT_SEGMENT)
 }
 
 /// The table of a page below `/genesys/1/admin/ui/{collection}` or `/genesys/1/admin/ui/new/{collection}`.

@@ -15,13 +15,13 @@ use super::{
     hints::NotFoundHints,
     listener::ListenerConfig,
     middleware::{
-        auth::{authenticate_admin, authenticate_client, check_api_key},
+        auth::{authenticate_admin, authenticate_agent, authenticate_client, check_api_key},
         cors::ListedOrigins,
     },
     openapi::{Document, surface::ApiSurface},
     routes::{
-        admin_routes, client_key_route, client_routes, documents, health_routes, match_routes,
-        metrics_route, status_routes, storage_key_route, storage_routes,
+        admin_routes, agent_routes, client_key_route, client_routes, documents, health_routes,
+        match_routes, metrics_route, status_routes, storage_key_route, storage_routes,
     },
 };
 use crate::settings::Settings;
@@ -45,6 +45,10 @@ pub fn routes(config: &mut ServiceConfig, listener: &ListenerConfig) {
     }
     if groups.storage {
         register_storage_routes(config, storage_routes, listener, origins.as_ref());
+    }
+    if groups.agent && listener.agents_enabled {
+        let wrap = |resource: Resource| resource.wrap(from_fn(authenticate_agent));
+        register(config, agent_routes(), listener, wrap);
     }
     if groups.admin {
         register(config, status_routes(), listener, public);

@@ -67,6 +67,15 @@ pub(super) fn json_from(value: &impl Serialize) -> Result<HttpResponse, ApiError
     json_with(&mut with_default_headers(StatusCode::OK), value)
 }
 
+/// 200 with `value` as JSON, for a change that is made. It is sent even if the memory budget is exhausted.
+///
+/// # Errors
+/// None in practice.
+pub(super) fn json_after_change(value: &impl Serialize) -> Result<HttpResponse, ApiError> {
+    let text = serde_json::to_vec(value).map_err(|error| serialization_error(&error))?;
+    Ok(json(text))
+}
+
 /// A response with `value` as JSON.
 ///
 /// # Errors

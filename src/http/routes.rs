@@ -12,6 +12,7 @@ use super::{
         configured_services, import_export, import_report::ImportResponse, node, replicas,
         resource_groups, restore,
     },
+    agent_api::{availability, chat_requests, chats, events, responses::ChatObjectResponse},
     client_api::{
         binaries, chat_events,
         create::{self, responses::CreatedResponse},
@@ -207,6 +208,47 @@ pub(super) fn admin_routes() -> [Endpoint; 14] {
 }
 
 #[derive(OpenApi)]
+#[openapi(
+    components(schemas(ChatObjectResponse)),
+    paths(
+        chats::list_chats,
+        chats::get_chat,
+        chat_requests::join_chat,
+        chat_requests::send_message,
+        chat_requests::set_typing,
+        chat_requests::leave_chat,
+        chat_requests::end_chat,
+        availability::set_availability,
+        events::stream_chat,
+        events::stream_chats,
+    )
+)]
+struct AgentApi;
+
+/// The routes of agents.
+pub(super) fn agent_routes() -> [Endpoint; 10] {
+    [
+        route("/genesys/1/agent/chats").get(chats::list_chats),
+        route("/genesys/1/agent/chats/{id}").get(chats::get_chat),
+        route("/genesys/1/agent/chats/{id}/events")
+            .method(Method::GET, get().to(events::stream_chat)),
+        route("/genesys/1/agent/events").method(Method::GET, get().to(events::stream_chats)),
+        route("/genesys/1/agent/chats/{id}/join")
+            .method(Method::POST, post().to(chat_requests::join_chat)),
+        route("/genesys/1/agent/chats/{id}/send")
+            .method(Method::POST, post().to(chat_requests::send_message)),
+        route("/genesys/1/agent/chats/{id}/typing")
+            .method(Method::POST, post().to(chat_requests::set_typing)),
+        route("/genesys/1/agent/chats/{id}/leave")
+            .method(Method::POST, post().to(chat_requests::leave_chat)),
+        route("/genesys/1/agent/chats/{id}/end")
+            .method(Method::POST, post().to(chat_requests::end_chat)),
+        route("/genesys/1/agent/availability")
+            .method(Method::PUT, put().to(availability::set_availability)),
+    ]
+}
+
+#[derive(OpenApi)]
 #[openapi(paths(node::get_node_status, node::get_node))]
 struct StatusApi;
 
@@ -254,6 +296,9 @@ pub(super) fn documents(surface: &ApiSurface) -> utoipa::openapi::OpenApi {
     }
     if surface.groups.storage {
         document.merge(StorageApi::openapi());
+    }
+    if surface.agents_enabled {
+        document.merge(AgentApi::openapi());
     }
     if surface.groups.admin {
         document.merge(StatusApi::openapi());

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::{admin_ui, response};
 use crate::{
     model::readiness::Readiness,
-    service::{Admin, Services},
+    service::{Admin, Agents, Services},
     settings::{Cors, Limits, Settings},
     telemetry::metrics::{Exporter, HttpMetrics},
 };
@@ -17,6 +17,7 @@ use crate::{
 pub struct AppState {
     pub(super) services: Services,
     pub(super) admin: Option<Admin>,
+    pub(super) agents: Option<Agents>,
     pub(super) limits: Arc<Limits>,
     pub(super) readiness: Readiness,
     pub(super) body_idle_timeout: Duration,
@@ -30,21 +31,24 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// Creates the state of a worker, on its thread. `admin` is `None` if the admin API is disabled.
+    /// Creates the state of a worker, on its thread. `admin` is `None` if the admin API is disabled, `agents` if no
+    /// agents are configured.
     #[must_use]
     pub fn new(
         services: Services,
         admin: Option<Admin>,
-        limits: Arc<Limits>,
+        agents: Option<Agents>,
         readiness: Readiness,
         settings: &Settings,
         http_metrics: HttpMetrics,
         exporter: Arc<Exporter>,
     ) -> Self {
+        let limits = services.limits();
         response::init_worker(&readiness, &services.memory().responses);
         Self {
             services,
             admin,
+            agents,
             limits,
             readiness,
             body_idle_timeout: settings.server.body_idle_timeout,

@@ -7,7 +7,7 @@ pub use self::{
     event::{ChatEvent, ChatEventKind, Party},
     listing::{ChatSignal, ChatSummary, ChatVersion, ListedChats},
 };
-use super::Timestamp;
+use super::{ServiceId, Timestamp};
 
 mod action;
 mod event;
@@ -115,6 +115,23 @@ impl Chat {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.position() >= self.last
+    }
+
+    /// The chat in a list; `id` is that of its service.
+    #[must_use]
+    pub fn summary(&self, id: &ServiceId) -> ChatSummary {
+        let agents = self.members.iter().map(|member| member.agent.clone());
+        ChatSummary {
+            id: id.clone(),
+            definition: self.definition.clone(),
+            nickname: self.nickname.clone(),
+            subject: self.subject.clone(),
+            state: self.state,
+            started: self.started,
+            last_event: self.last_event,
+            last: self.last,
+            agents: agents.collect(),
+        }
     }
 
     /// Whether the chat has ended and no events follow.

@@ -38,6 +38,8 @@ pub struct DeploymentStats {
     pub cleanup_lag: Option<Duration>,
     /// Open chats by the name of their configured service.
     pub chats: BTreeMap<String, ChatCounts>,
+    /// Available agents.
+    pub available_agents: Option<u64>,
     /// Per resource group: name, booked numbers, and free numbers if a number is booked only once.
     pub groups: Vec<(String, u64, Option<u64>)>,
 }

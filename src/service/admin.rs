@@ -9,6 +9,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use thiserror::Error;
 
+pub(super) use self::audit_log::{AuditAction, AuditRecord};
 pub use self::{
     active_services::{ActiveService, ServiceSearchResult},
     audit_log::AuditLogPage,

@@ -1,6 +1,10 @@
 //! Chats on services of the builtin `request-chat`: requests of clients and agents, and their listeners.
 
 pub use self::{
+    agents::{
+        AgentContext, AgentCredentials, AgentEvent, AgentRequest, AgentStream, Agents, ChatDetail,
+        OpenChats, transcript_position,
+    },
     listeners::{ChatListener, ChatListeners},
     object::{ChatObject, PublicAddress},
     stream::{ChatStream, ChatStreamItem},
@@ -10,6 +14,7 @@ pub(super) use self::{
     start::ChatStart,
 };
 
+mod agents;
 mod client;
 mod fields;
 mod listeners;

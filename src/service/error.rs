@@ -106,6 +106,23 @@ pub enum ServiceError {
     /// A message is required.
     #[error("message is missing; expected the text of the message")]
     MissingMessage,
+    /// The chat has ended.
+    #[error("the chat has ended; no changes were made")]
+    ChatEnded,
+    /// Another agent is in the chat.
+    #[error("another agent is in the chat; no changes were made")]
+    ChatTaken,
+    /// The agent is not in the chat.
+    #[error("you are not in this chat; join it first")]
+    NotInChat,
+    /// The replica has as many event streams of agents as allowed.
+    #[error(
+        "this replica has {0} event streams of agents, the maximum (agents.max_streams); try again"
+    )]
+    TooManyAgentStreams(usize),
+    /// Too many passwords are being verified.
+    #[error("too many passwords are being verified; try again")]
+    TooManyVerifications,
     /// The message exceeds the limit in bytes.
     #[error("the message is over {0} bytes (option _chat_message_bytes)")]
     MessageTooLong(u64),

@@ -67,6 +67,32 @@ impl FailedCredentials {
         self.check_counted(store, address, is_valid, error).await
     }
 
+    /// Like [`FailedCredentials::check`], for credentials whose verification is expensive: it is not made for an address
+    /// with too many failed attempts.
+    ///
+    /// # Errors
+    /// As [`FailedCredentials::check`]; errors of `verify`.
+    pub async fn check_expensive(
+        &self,
+        store: &dyn RateLimitStore,
+        address: Option<IpAddr>,
+        verify: impl Future<Output = Result<bool, ServiceError>>,
+        error: ServiceError,
+    ) -> Result<(), ServiceError> {
+        let suspect = address.filter(|address| self.has_recent_failure(*address));
+        let Some(address) = suspect else {
+            return self.check(store, address, verify.await?, error).await;
+        };
+        let attempt = self.begin_attempt(store, address, true).await?;
+        let verified = verify.await;
+        if matches!(verified, Ok(false)) {
+            self.record_failure(address);
+            return Err(error);
+        }
+        attempt.refund(store).await;
+        verified.map(drop)
+    }
+
     /// Like [`FailedCredentials::check`], but every attempt is counted.
     ///
     /// # Errors

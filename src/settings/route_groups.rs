@@ -17,6 +17,8 @@ pub struct RouteGroups {
     pub storage: bool,
     /// Creates of `match-interaction`, under every configured name.
     pub matching: bool,
+    /// `/genesys/1/agent/...`: agents of chats.
+    pub agent: bool,
     /// `/genesys/1/admin/...`, metrics, status.
     pub admin: bool,
 }
@@ -27,6 +29,7 @@ impl RouteGroups {
         client: true,
         storage: true,
         matching: true,
+        agent: true,
         admin: true,
     };
 
@@ -36,6 +39,7 @@ impl RouteGroups {
             client: false,
             storage: false,
             matching: false,
+            agent: false,
             admin: false,
         };
         if text.trim() == "none" {
@@ -48,6 +52,7 @@ impl RouteGroups {
                 "client" => groups.client = true,
                 "storage" => groups.storage = true,
                 "match" => groups.matching = true,
+                "agent" => groups.agent = true,
                 "admin" => groups.admin = true,
                 _ => return None,
             }
@@ -58,8 +63,7 @@ impl RouteGroups {
 
 impl<'de> Deserialize<'de> for RouteGroups {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let expected =
-            "expected some of client, storage, match and admin, with commas between them, or none";
+        let expected = "expected some of client, storage, match, agent and admin, with commas between them, or none";
         values::parsed(from, expected, Self::parse)
     }
 }

@@ -13,8 +13,10 @@ use super::{error::SettingsError, files, values::without_line_end};
 pub(super) type Layer = BTreeMap<String, Value>;
 
 /// Settings whose values are never printed.
-pub(super) const SECRETS: [&str; 6] = [
+pub(super) const SECRETS: [&str; 8] = [
     "admin.password",
+    "agents.api_keys",
+    "agents.users",
     "auth.api_keys",
     "auth.password",
     "redis.password",

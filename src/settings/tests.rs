@@ -8,6 +8,7 @@ use tempfile::NamedTempFile;
 
 use super::*;
 
+mod agents;
 mod certificates;
 mod documentation;
 mod redis;
@@ -190,7 +191,7 @@ fn a_setting_of_a_renamed_section_is_unknown_and_the_error_suggests_its_new_name
 
 #[test]
 fn the_error_for_an_unknown_section_lists_all_sections() {
-    let sections = "expected one of [admin], [api], [auth], [backend], [catalog], [cors], [limits], [log], [memory], \
+    let sections = "expected one of [admin], [agents], [api], [auth], [backend], [catalog], [cors], [limits], [log], [memory], \
          [metrics], [phone], [rate_limit], [redis], [server], [storage], [tls]";
     for (content, name) in [
         ("[servr]\nlisten = \"\"", "servr"),

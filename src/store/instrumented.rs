@@ -142,6 +142,7 @@ instrument! {
         fn list_chats(ended: bool, after: Option<&Cursor>, limit: usize) -> ListedChats;
         fn chat_summaries(ids: &[ServiceId]) -> Vec<ChatSummary>;
         fn set_agent_availability(agent: &str, definitions: Option<&[String]>, ttl: Duration) -> ();
+        fn renew_agent_availability(agent: &str, ttl: Duration) -> Option<Vec<String>>;
         fn available_agents() -> Vec<(String, Vec<String>)>;
     }
     RateLimitStore {

@@ -6,7 +6,8 @@
 //! spans ([`SpanOutcome`]), because log and tracer belong to the process.
 //!
 //! The crate appends `_total` to the names of counters, and a period to the help texts of registered metrics. All labels
-//! have fixed sets of values, except for the names of resource groups, which come from the catalog.
+//! have fixed sets of values, except for the names of resource groups and configured services, which come from the
+//! catalog.
 
 use prometheus_client::{
     encoding::{prometheus_text, text},
@@ -15,6 +16,7 @@ use prometheus_client::{
 
 pub use self::{
     backends::{BackendMetrics, BackendOutcome},
+    chats::{ChatMetrics, StreamGuard},
     handles::GaugeGuard,
     http::{CLIENT_CLOSED_REQUEST, HttpMetrics, MethodLabel, RouteMetrics},
     redis::{PoolStats, RedisMetrics},
@@ -23,6 +25,7 @@ pub use self::{
 };
 
 mod backends;
+mod chats;
 mod handles;
 mod http;
 mod redis;
@@ -45,6 +48,8 @@ pub struct Metrics {
     pub redis: RedisMetrics,
     /// Requests to backends.
     pub backends: BackendMetrics,
+    /// Chats.
+    pub chats: ChatMetrics,
 }
 
 /// Encodes all metrics of an application.
@@ -61,6 +66,7 @@ impl Exporter {
         metrics.binaries.register(&mut registry);
         metrics.redis.register(&mut registry);
         metrics.backends.register(&mut registry);
+        metrics.chats.register(&mut registry);
         registry.register_collector(Box::new(sources));
         Self(registry)
     }

@@ -8,6 +8,7 @@ mod bodies;
 mod body_limits;
 mod bookings;
 mod charsets;
+pub(crate) mod chat;
 mod contention;
 mod downloads;
 mod ended_services;

@@ -3,11 +3,18 @@
 {{- if regexMatch "@|[?&](user|pass)=" .Values.redis.url }}true{{ end }}
 {{- end }}
 
+{{/* Entries name:credential with semicolons between them. */}}
+{{- define "switchboard.agents" -}}
+{{- range $name, $credential := . }}{{ printf "%s:%s;" $name $credential }}{{ end }}
+{{- end }}
+
 {{/* Names and values of the Secret of the release; empty if there are none. */}}
 {{- define "switchboard.secrets" -}}
 {{- $secrets := deepCopy .Values.secrets.extra }}
 {{- with .Values.secrets.authPassword }}{{ $_ := set $secrets "SWITCHBOARD__AUTH__PASSWORD" . }}{{ end }}
 {{- with .Values.secrets.apiKeys }}{{ $_ := set $secrets "SWITCHBOARD__AUTH__API_KEYS" (join "," .) }}{{ end }}
+{{- with include "switchboard.agents" .Values.secrets.agentUsers }}{{ $_ := set $secrets "SWITCHBOARD__AGENTS__USERS" . }}{{ end }}
+{{- with include "switchboard.agents" .Values.secrets.agentApiKeys }}{{ $_ := set $secrets "SWITCHBOARD__AGENTS__API_KEYS" . }}{{ end }}
 {{- with .Values.secrets.adminPassword }}{{ $_ := set $secrets "SWITCHBOARD__ADMIN__PASSWORD" . }}{{ end }}
 {{- with .Values.secrets.redisPassword }}{{ $_ := set $secrets "SWITCHBOARD__REDIS__PASSWORD" . }}{{ end }}
 {{- with .Values.secrets.sentinelPassword }}{{ $_ := set $secrets "SWITCHBOARD__REDIS__SENTINEL_PASSWORD" . }}{{ end }}

@@ -44,6 +44,12 @@ impl From<ServiceError> for ApiError {
             ServiceError::InvalidParameter(_) => Self::InvalidParameter(message),
             ServiceError::BackendUnreachable(_) => Self::BackendUnreachable(message),
             ServiceError::BackendTimeout(_) => Self::BackendTimeout(message),
+            ServiceError::ChatEnded => Self::ChatEnded(message),
+            ServiceError::ChatTaken => Self::ChatTaken(message),
+            ServiceError::NotInChat => Self::NotInChat(message),
+            ServiceError::TooManyAgentStreams(_) | ServiceError::TooManyVerifications => {
+                Self::Overloaded(message)
+            }
             ServiceError::IdempotencyKeyReused => Self::IdempotencyKeyReused(message),
             ServiceError::TooManyKeys(_) | ServiceError::MessageTooLong(_) => {
                 Self::TooLarge(message)

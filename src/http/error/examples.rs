@@ -63,6 +63,9 @@ impl ApiError {
                     .to_owned(),
             ),
             Self::ChatUnavailable("no agent is available for this chat; try again later".to_owned()),
+            Self::ChatEnded("the chat has ended; no changes were made".to_owned()),
+            Self::ChatTaken("another agent is in the chat; no changes were made".to_owned()),
+            Self::NotInChat("you are not in this chat; join it first".to_owned()),
             Self::NotFound("/genesys/2/service/store".to_owned()),
             Self::MethodNotAllowed {
                 method: "PUT".to_owned(),

@@ -39,6 +39,20 @@ pub(in crate::http) async fn check_api_key<B: MessageBody>(
     call_if_authorized(request, next, result).await
 }
 
+/// Authenticates agents and rejects cross-site requests.
+pub(in crate::http) async fn authenticate_agent<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
+    let result = match request.app_data::<Data<AppState>>() {
+        Some(state) => auth::agent::authorize(state, request.request()).await,
+        None => Err(ApiError::Internal),
+    };
+    let mut response = call_if_authorized(request, next, result).await?;
+    add_security_headers(response.headers_mut());
+    Ok(response)
+}
+
 /// Authenticates operators and rejects cross-site requests.
 pub(in crate::http) async fn authenticate_admin<B: MessageBody>(
     request: ServiceRequest,

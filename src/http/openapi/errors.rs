@@ -53,6 +53,10 @@ error_responses! {
     AdminErrors: [
         Unauthorized, Forbidden, TooManyRequests, Overloaded, StoreUnavailable, Internal
     ];
+    /// Errors of all routes of agents.
+    AgentErrors: [
+        Unauthorized, Forbidden, TooManyRequests, Overloaded, StoreUnavailable, Internal
+    ];
     /// Errors of a body of fields.
     BodyErrors: [UnreadableJson, InvalidBody, TooLarge, UnsupportedMediaType];
     /// Errors of requests to chats.
@@ -65,8 +69,8 @@ error_responses! {
     QueryErrors: [InvalidParameter, TooLarge];
     }
     rows: {
-    BackendTimeout, BackendUnreachable, BookingNotFound, Forbidden, GroupNotFound, InvalidBody,
-    IdempotencyKeyReused, InvalidDefinition, InvalidParameter, KeyNotFound, PreconditionFailed, RangeNotSatisfiable, RequestNotFound, ServiceNotFound, StoreFull, TooLarge,
+    BackendTimeout, BackendUnreachable, BookingNotFound, ChatEnded, ChatFull, ChatTaken, Forbidden, GroupNotFound, InvalidBody,
+    IdempotencyKeyReused, InvalidDefinition, InvalidParameter, KeyNotFound, NotInChat, PreconditionFailed, RangeNotSatisfiable, RequestNotFound, ServiceNotFound, StoreFull, TooLarge,
     UnsupportedMediaType,
     }
 }

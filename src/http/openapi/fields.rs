@@ -13,7 +13,10 @@ use utoipa::{
 };
 
 use super::{
-    known_fields::{Known, create_fields, expiration_fields, no_fields},
+    known_fields::{
+        Known, availability_fields, create_fields, expiration_fields, join_fields, message_fields,
+        no_fields, position_fields, typing_fields,
+    },
     surface::current,
 };
 use crate::{model::MAX_KEY_NAME_BYTES, settings::Limits};
@@ -55,6 +58,11 @@ field_sets! {
     CreateFields: create_fields;
     ExpirationFields: expiration_fields;
     DataFields: no_fields;
+    JoinFields: join_fields;
+    MessageFields: message_fields;
+    TypingFields: typing_fields;
+    PositionFields: position_fields;
+    AvailabilityFields: availability_fields;
 }
 
 /// Additional fields in the query string.

@@ -9,6 +9,9 @@ use super::{
 };
 use crate::service::{OptionDoc, presets};
 
+/// The largest position in a transcript.
+const MAX_POSITION: u64 = 1 << 53;
+
 /// Names and schemas of fields.
 pub(super) type Known = Vec<(&'static str, Schema)>;
 
@@ -91,9 +94,78 @@ pub(super) fn expiration_fields() -> Known {
     ]
 }
 
+/// The field that all requests of agents on a chat have.
+pub(super) fn position_fields() -> Known {
+    let description = "The position of the last event that the agent has. Default: 0";
+    let position = integer_schema(0, MAX_POSITION).description(Some(description));
+    vec![("transcriptPosition", position.examples([7]).into())]
+}
+
+/// The fields of an agent that joins a chat.
+pub(super) fn join_fields() -> Known {
+    let parties = ["AGENT", "SUPERVISOR", "EXTERNAL"];
+    let party = ObjectBuilder::new().schema_type(Type::String);
+    let party = party
+        .enum_values(Some(parties))
+        .description(Some("Default: AGENT"));
+    let nickname = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(64))
+        .pattern(Some("^[!-~]+( [!-~]+)*$"))
+        .description(Some("Default: the name of the agent"));
+    let mut known = position_fields();
+    known.extend([
+        ("nickname", nickname.examples(["Maria"]).into()),
+        ("party", party.into()),
+        (
+            "exclusive",
+            boolean("`ChatTaken` if another agent is in the chat. Default: false"),
+        ),
+        (
+            "transfer",
+            boolean("The other agents leave. Not together with `exclusive`. Default: false"),
+        ),
+    ]);
+    known
+}
+
+/// The fields of a message.
+pub(super) fn message_fields() -> Known {
+    let message = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1));
+    let message = message.description(Some("The text; required"));
+    let mut known = position_fields();
+    known.push(("message", message.examples(["Hello"]).into()));
+    known
+}
+
+/// The fields of a notice about typing.
+pub(super) fn typing_fields() -> Known {
+    let mut known = position_fields();
+    known.push(("typing", boolean("Default: true")));
+    known
+}
+
+/// The fields of the availability of an agent.
+pub(super) fn availability_fields() -> Known {
+    let description =
+        "Names of configured services with commas between them; none stands for all of them.";
+    vec![
+        ("available", boolean("Default: true")),
+        ("definitions", text(description, "sales-chat, support-chat")),
+    ]
+}
+
 /// No known fields: all are stored.
 pub(super) fn no_fields() -> Known {
     Vec::new()
+}
+
+fn boolean(description: &str) -> Schema {
+    let schema = ObjectBuilder::new().schema_type(Type::Boolean);
+    schema.description(Some(description)).into()
 }
 
 fn text(description: &str, example: &str) -> Schema {

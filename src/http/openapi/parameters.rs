@@ -40,6 +40,15 @@ pub(in crate::http) struct ActiveServicePath {
     id: String,
 }
 
+/// The chat in the path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(in crate::http) struct ChatPath {
+    /// The id of the service of the chat.
+    #[param(min_length = 1, example = "39a98e24-b03b-4191-b756-1efe8f3b16b8")]
+    id: String,
+}
+
 /// The storage key in the path.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]

@@ -14,6 +14,10 @@ thread_local! {
 
 /// The routes that a listener serves, and the settings that its document contains.
 #[derive(Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent of each other"
+)]
 pub(in crate::http) struct ApiSurface {
     pub(in crate::http) groups: RouteGroups,
     pub(super) limits: Arc<Limits>,
@@ -21,6 +25,8 @@ pub(in crate::http) struct ApiSurface {
     pub(in crate::http) metrics_enabled: bool,
     /// Whether it serves the admin API.
     pub(in crate::http) admin_enabled: bool,
+    /// Whether it serves the API for agents.
+    pub(in crate::http) agents_enabled: bool,
     /// Whether clients need an API key.
     pub(super) has_api_keys: bool,
     /// The status of `UnreadableJson`.
@@ -35,6 +41,7 @@ impl ApiSurface {
             limits: Arc::new(settings.limits.clone()),
             metrics_enabled: listener.groups.admin && listener.telemetry.has_metrics(),
             admin_enabled: listener.groups.admin && listener.admin_enabled,
+            agents_enabled: listener.groups.agent && listener.agents_enabled,
             has_api_keys: !settings.auth.api_keys.is_empty(),
             unreadable_json_status: settings.api.unreadable_json_status,
         }

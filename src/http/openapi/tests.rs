@@ -9,11 +9,13 @@ fn every_declared_error_is_in_the_table() {
                 client,
                 storage: client,
                 matching,
+                agent: true,
                 admin: true,
             },
             limits: std::sync::Arc::new(settings.limits.clone()),
             metrics_enabled: true,
             admin_enabled: true,
+            agents_enabled: true,
             has_api_keys: false,
             unreadable_json_status: 500,
         };

@@ -6,8 +6,9 @@ use tracing::info;
 
 use super::{Actor, Admin, AdminError};
 use crate::{
-    model::Timestamp,
+    model::{StoreError, Timestamp},
     service::options::{self, OptionValue, Options, REDACTED},
+    store::AuditLogStore,
 };
 
 /// Maximum size in bytes of a state in an event. Longer states are truncated.
@@ -16,7 +17,7 @@ const MAX_STATE_BYTES: usize = 16 * 1024;
 /// The kind of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum AuditAction {
+pub(in crate::service) enum AuditAction {
     Create,
     Replace,
     Delete,
@@ -28,11 +29,17 @@ pub(super) enum AuditAction {
     Release,
     /// The node status of a replica was set.
     SetStatus,
+    /// An agent joined a chat.
+    Join,
+    /// An agent left a chat.
+    Leave,
+    /// An agent ended a chat.
+    End,
 }
 
 /// A change by an operator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct AuditRecord {
+pub(in crate::service) struct AuditRecord {
     /// The time, in ISO 8601.
     time: String,
     /// The user name.
@@ -61,7 +68,7 @@ pub struct AuditLogPage {
 }
 
 impl AuditRecord {
-    pub(super) fn new(
+    pub(in crate::service) fn new(
         by: &Actor,
         at: Timestamp,
         action: AuditAction,
@@ -96,6 +103,23 @@ impl AuditRecord {
             after: redacted.map(|after| truncate_state(&after)),
             ..self
         }
+    }
+
+    /// Writes the event, of which the audit log has at most about `max_entries`.
+    pub(in crate::service) async fn append_to(
+        &self,
+        store: &dyn AuditLogStore,
+        max_entries: usize,
+    ) -> Result<(), StoreError> {
+        let Self {
+            actor,
+            action,
+            kind,
+            name,
+            ..
+        } = self;
+        info!(actor, ?action, kind, name, "operator change");
+        store.append_audit_event(&self.to_json(), max_entries).await
     }
 
     pub(super) fn to_json(&self) -> String {
@@ -143,18 +167,7 @@ impl Admin {
 
     /// Writes an event, before its change is made.
     pub(super) async fn append_audit_event(&self, event: &AuditRecord) -> Result<(), AdminError> {
-        let AuditRecord {
-            actor,
-            action,
-            kind,
-            name,
-            ..
-        } = event;
-        info!(actor, ?action, kind, name, "operator change");
         let max_entries = self.context.settings.audit_log_entries;
-        Ok(self
-            .store
-            .append_audit_event(&event.to_json(), max_entries)
-            .await?)
+        Ok(event.append_to(&*self.store, max_entries).await?)
     }
 }

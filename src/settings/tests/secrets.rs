@@ -7,6 +7,14 @@ fn secret(settings: &Settings, setting: &str) -> Option<String> {
     let expose = |secret: &secrecy::SecretString| secret.expose_secret().to_owned();
     match setting {
         "admin.password" => settings.admin.password.as_ref().map(expose),
+        "agents.api_keys" => {
+            let agent = settings.agents.api_keys.first()?;
+            Some(format!("{}:{}", agent.name, expose(&agent.credential)))
+        }
+        "agents.users" => {
+            let agent = settings.agents.users.first()?;
+            Some(format!("{}:{}", agent.name, agent.credential.to_phc()))
+        }
         "auth.api_keys" => settings.auth.api_keys.first().map(expose),
         "auth.password" => settings.auth.password.as_ref().map(expose),
         "redis.password" => settings.redis.password.as_ref().map(expose),
@@ -17,6 +25,18 @@ fn secret(settings: &Settings, setting: &str) -> Option<String> {
 }
 
 const VALID_URL: &str = "redis://s3cret";
+const VALID_KEYS: &str = "bot:s3cret-0123456789";
+const VALID_USERS: &str =
+    "ann:$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$CUmQ5AxlVp2ezm9bZ0TmhcghPzSWs+KtOUwWDCp2E+A";
+
+/// A valid value of a secret setting.
+fn valid_value(setting: &str) -> &'static str {
+    match setting {
+        "agents.api_keys" => VALID_KEYS,
+        "agents.users" => VALID_USERS,
+        _ => VALID_URL,
+    }
+}
 
 fn path(file: &NamedTempFile) -> &str {
     file.path().to_str().unwrap()
@@ -25,25 +45,19 @@ fn path(file: &NamedTempFile) -> &str {
 #[test]
 fn every_secret_can_be_read_from_a_file() {
     for setting in SECRETS {
-        for content in ["redis://s3cret", "redis://s3cret\n", "redis://s3cret\r\n"] {
-            let file = temp_file(content);
+        let valid = valid_value(setting);
+        for line_end in ["", "\n", "\r\n"] {
+            let file = temp_file([valid, line_end].concat());
             let variable = setting_names::variable(&format!("{setting}_file"));
             let read = from_environment(&variable, path(&file)).unwrap();
-            assert_eq!(
-                secret(&read, setting).as_deref(),
-                Some(VALID_URL),
-                "{setting}"
-            );
+            assert_eq!(secret(&read, setting).as_deref(), Some(valid), "{setting}");
 
             let (section, key) = setting.split_once('.').unwrap();
             let read = from_file(&format!("[{section}]\n{key}_file = {:?}", path(&file))).unwrap();
-            assert_eq!(
-                secret(&read, setting).as_deref(),
-                Some(VALID_URL),
-                "{setting}"
-            );
+            assert_eq!(secret(&read, setting).as_deref(), Some(valid), "{setting}");
+            let debug = format!("{read:?} {read:#?}");
             assert!(
-                !format!("{read:?} {read:#?}").contains("s3cret"),
+                !debug.contains("s3cret") && !debug.contains("$argon2id"),
                 "{setting}"
             );
         }
@@ -53,13 +67,11 @@ fn every_secret_can_be_read_from_a_file() {
 #[test]
 fn only_one_trailing_line_end_of_a_secret_is_removed() {
     for setting in SECRETS {
-        for text in ["redis://s3cret\n", "redis://s3cret\r\n", "redis://s3cret"] {
-            let read = from_environment(&setting_names::variable(setting), text).unwrap();
-            assert_eq!(
-                secret(&read, setting).as_deref(),
-                Some(VALID_URL),
-                "{setting}"
-            );
+        let valid = valid_value(setting);
+        for line_end in ["\n", "\r\n", ""] {
+            let text = [valid, line_end].concat();
+            let read = from_environment(&setting_names::variable(setting), &text).unwrap();
+            assert_eq!(secret(&read, setting).as_deref(), Some(valid), "{setting}");
         }
     }
     for (text, expected) in [
@@ -194,6 +206,8 @@ fn no_error_contains_a_secret_or_text_that_may_be_one() {
     let bare_key = ["s3cret"; 20].concat();
     for (setting, value) in [
         ("auth.api_keys", non_ascii),
+        ("agents.api_keys", "bot:s3cret"),
+        ("agents.users", "ann:s3cret"),
         ("redis.url", not_a_url),
         ("redis.tls_key_file", key),
         ("tls.key_file", key),

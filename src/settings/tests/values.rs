@@ -107,6 +107,7 @@ fn no_route_group_and_any_user_have_explicit_values() {
         client: false,
         storage: false,
         matching: false,
+        agent: false,
         admin: false,
     };
     assert_eq!(settings.server.public, nothing);
@@ -263,7 +264,7 @@ fn the_error_for_a_value_of_any_kind_has_the_setting_the_value_and_what_is_allow
         (
             "server.public",
             "clients",
-            "expected some of client, storage, match and admin",
+            "expected some of client, storage, match, agent and admin",
         ),
         (
             "server.trusted_proxies",

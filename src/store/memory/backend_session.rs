@@ -32,7 +32,7 @@ impl State {
     }
 
     /// Collects the statistics of the whole deployment.
-    fn deployment_stats(&self, groups: &[Arc<Group>]) -> DeploymentStats {
+    fn deployment_stats(&self, groups: &[Arc<Group>], now: Timestamp) -> DeploymentStats {
         let groups = groups.iter().map(|group| {
             let state = self.groups.get(&group.name);
             let (booked, free) =
@@ -48,6 +48,7 @@ impl State {
             active_services: Some(self.services.len() as u64),
             cleanup_lag: Some(Duration::ZERO),
             chats: self.count_chats(),
+            available_agents: Some(self.count_agents(now)),
             groups: groups.collect(),
         }
     }
@@ -105,7 +106,8 @@ impl MemoryStore {
             tokio::select! {
                 _ = ticks.tick() => {
                     self.expire_chat_clients();
-                    let stats = self.state().deployment_stats(&groups.borrow().current);
+                    let now = self.clock.now();
+                    let stats = self.state().deployment_stats(&groups.borrow().current, now);
                     self.cleanup.set_deployment(stats);
                     for ended in self.take_due(MAX_CONCURRENT_TERMINATIONS - in_progress.len()) {
                         in_progress.push(self.terminate_sessions_of(ended, &*sessions));

@@ -108,6 +108,22 @@ impl ChatStore for MemoryStore {
         Ok(())
     }
 
+    async fn renew_agent_availability(
+        &self,
+        agent: &str,
+        ttl: Duration,
+    ) -> Result<Option<Vec<String>>, StoreError> {
+        let (mut state, now) = (self.state(), self.clock.now());
+        let entry = state
+            .agents
+            .get_mut(agent)
+            .filter(|(until, _)| *until > now);
+        Ok(entry.map(|(until, definitions)| {
+            *until = (*until).max(now.after(ttl));
+            definitions.clone()
+        }))
+    }
+
     async fn available_agents(&self) -> Result<Vec<(String, Vec<String>)>, StoreError> {
         let (mut state, now) = (self.state(), self.clock.now());
         state.agents.retain(|_, (until, _)| *until > now);
@@ -125,6 +141,12 @@ impl ChatSignalSource for MemoryStore {
 }
 
 impl State {
+    /// Counts the available agents.
+    pub(super) fn count_agents(&self, now: Timestamp) -> u64 {
+        let available = self.agents.values().filter(|(until, _)| *until > now);
+        available.count() as u64
+    }
+
     /// Counts the open chats by definition.
     pub(super) fn count_chats(&self) -> BTreeMap<String, ChatCounts> {
         let mut counts: BTreeMap<String, ChatCounts> = BTreeMap::new();

@@ -10,7 +10,7 @@ use tracing::debug;
 use self::reply::{ParsedReply, parse_summary};
 use super::{
     OWNED_TTL_MARGIN, RedisStore, keys, millis,
-    scripts::{START_CHAT, UPDATE_CHAT, evalsha},
+    scripts::{RENEW_AGENT, START_CHAT, UPDATE_CHAT, evalsha},
 };
 use crate::{
     model::{
@@ -157,6 +157,20 @@ impl ChatStore for RedisStore {
         let expire = cmd("EXPIRE").arg(&key).arg(AGENTS_TTL.as_secs()).to_owned();
         self.redis.pipeline_ordered(vec![set, expire]).await?;
         Ok(())
+    }
+
+    async fn renew_agent_availability(
+        &self,
+        agent: &str,
+        ttl: Duration,
+    ) -> Result<Option<Vec<String>>, StoreError> {
+        let now = self.redis.now()?;
+        let mut renew = evalsha(&RENEW_AGENT, &[self.keys.chat_agents()]);
+        renew.arg(agent).arg(now.millis());
+        renew.arg(now.after(ttl).millis()).arg(AGENTS_TTL.as_secs());
+        let definitions: Option<String> = self.redis.query(&renew).await?;
+        let lines = |text: String| text.lines().skip(1).map(str::to_owned).collect();
+        Ok(definitions.map(lines))
     }
 
     async fn available_agents(&self) -> Result<Vec<(String, Vec<String>)>, StoreError> {

@@ -15,7 +15,7 @@ use crate::{
     model::{
         AllocationStrategy, Group, Groups, StoreError, Timestamp, cleanup_status::DeploymentStats,
     },
-    store::AdminQueries,
+    store::{AdminQueries, ChatStore},
 };
 
 /// The interval of the collection.
@@ -53,6 +53,7 @@ impl RedisStore {
             cleanup_lag: Some(self.cleanup_lag().await?),
             active_services: Some(self.count_services().await?),
             chats: self.sweep_chats().await?,
+            available_agents: Some(self.available_agents().await?.len() as u64),
             ..DeploymentStats::default()
         };
         for batch in groups.chunks(BATCH) {

@@ -128,13 +128,16 @@ pub(super) static START_CHAT: LazyLock<LuaScript> =
 /// Performs an action of a party of a chat.
 pub(super) static UPDATE_CHAT: LazyLock<LuaScript> =
     LazyLock::new(|| with_chat_functions(include_str!("scripts/update_chat.lua")));
+/// Renews the availability of an agent.
+pub(super) static RENEW_AGENT: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/renew_agent.lua")));
 
 /// Reads the first bytes of values of a service.
 pub(super) static PREVIEWS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/previews.lua")));
 
 /// All scripts. Each connection loads them when it opens, so that `EVALSHA` finds them.
-pub(super) fn all() -> [&'static LuaScript; 35] {
+pub(super) fn all() -> [&'static LuaScript; 36] {
     [
         &CREATE,
         &WRITE,
@@ -171,6 +174,7 @@ pub(super) fn all() -> [&'static LuaScript; 35] {
         &PREVIEWS,
         &START_CHAT,
         &UPDATE_CHAT,
+        &RENEW_AGENT,
     ]
 }
 

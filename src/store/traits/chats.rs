@@ -55,6 +55,14 @@ pub trait ChatStore: Send + Sync {
         ttl: Duration,
     ) -> Result<(), StoreError>;
 
+    /// Extends the availability of `agent`, so that it lasts at least for `ttl`, and returns its definitions. `None` if
+    /// it takes no chats; nothing is changed.
+    async fn renew_agent_availability(
+        &self,
+        agent: &str,
+        ttl: Duration,
+    ) -> Result<Option<Vec<String>>, StoreError>;
+
     /// Returns the available agents and the definitions whose chats they take; none stands for all.
     async fn available_agents(&self) -> Result<Vec<(String, Vec<String>)>, StoreError>;
 }

@@ -148,6 +148,20 @@ fn encode_deployment(encoder: &mut DescriptorEncoder<'_>, cleanup: &CleanupStatu
                 leader only.";
     let lag = stats.cleanup_lag.map(|lag| (NO_LABELS, lag.as_secs_f64()));
     gauges(encoder, "cleanup_lag_seconds", help, lag)?;
+    let chats = stats.chats.iter().flat_map(|(definition, counts)| {
+        let by_state = [("waiting", counts.waiting), ("active", counts.active)];
+        by_state.map(|(state, chats)| {
+            (
+                [("definition", definition.as_str()), ("state", state)],
+                chats,
+            )
+        })
+    });
+    let help = "Open chats, by configured service and state. Exported by the cleanup leader only.";
+    gauges(encoder, "chats_open", help, chats)?;
+    let help = "Agents that take chats. Exported by the cleanup leader only.";
+    let agents = stats.available_agents.map(|agents| (NO_LABELS, agents));
+    gauges(encoder, "agents_available", help, agents)?;
     let groups = stats.groups.iter();
     let booked = groups.map(|(group, booked, _)| ([("group", group.as_str())], *booked));
     let help = "Booked access numbers, by resource group. Exported by the cleanup leader only.";

@@ -6,7 +6,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
-    api::admin::fixture::{ADMIN_SETTINGS, PASSWORD},
+    api::{
+        admin::fixture::{ADMIN_SETTINGS, PASSWORD},
+        chat::agents::fixture::hash,
+    },
     support::{TestApp, TestResponse, random_prefix},
 };
 
@@ -18,9 +21,16 @@ mod schemas;
 /// The methods of each path.
 type Routes = BTreeMap<String, BTreeSet<String>>;
 
-/// A process that serves all routes.
+/// A process that serves all routes. The operator is an agent too.
 async fn start_with_all_routes() -> TestApp {
-    TestApp::start(None, &random_prefix(), &ADMIN_SETTINGS).await
+    let users = agent_users();
+    let settings = [ADMIN_SETTINGS[0], ("agents.users", &users)];
+    TestApp::start(None, &random_prefix(), &settings).await
+}
+
+/// The setting `agents.users` with the credentials of the operator.
+fn agent_users() -> String {
+    format!("admin:{}", hash(PASSWORD))
 }
 
 async fn document(app: &TestApp) -> Value {
@@ -156,9 +166,13 @@ async fn document_describes_the_routes_of_its_listener() {
         ("", PASSWORD),
         ("client, match, admin", PASSWORD),
         ("client, match, admin", ""),
+        ("agent", PASSWORD),
+        ("client, agent", ""),
         ("admin", ""),
     ] {
+        let users = agent_users();
         let settings = [
+            ("agents.users", users.as_str()),
             ("server.public", public),
             ("server.private_listen", "127.0.0.1:0"),
             ("admin.password", password),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::model::{Description, ServiceId, Timestamp};
+use crate::model::{Binary, Description, ServiceId, Timestamp};
 
 /// A service, without the values of its storage
 #[derive(Serialize, ToSchema)]
@@ -47,16 +47,20 @@ pub(in crate::http) struct BinaryResponse<'a> {
     size: u64,
 }
 
+impl<'a> From<&'a (String, Binary)> for BinaryResponse<'a> {
+    fn from((name, binary): &'a (String, Binary)) -> Self {
+        Self {
+            name,
+            content_type: &binary.content_type,
+            file_name: binary.file_name.as_deref(),
+            size: binary.size,
+        }
+    }
+}
+
 /// The binaries of a service.
 pub(in crate::http) fn binary_responses(description: &Description) -> Vec<BinaryResponse<'_>> {
-    let binaries = description.binaries.iter();
-    let responses = binaries.map(|(name, binary)| BinaryResponse {
-        name,
-        content_type: &binary.content_type,
-        file_name: binary.file_name.as_deref(),
-        size: binary.size,
-    });
-    responses.collect()
+    description.binaries.iter().map(Into::into).collect()
 }
 
 impl<'a> DescribeServiceResponse<'a> {

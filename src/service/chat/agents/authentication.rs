@@ -1,0 +1,68 @@
+//! Authentication of agents: a user name with a password (HTTP Basic), or the API key of a program.
+//!
+//! Failed attempts count for the client address like those of all other credentials. An address with too many of them
+//! causes no verification of passwords.
+
+use std::net::IpAddr;
+
+use secrecy::SecretString;
+use tracing::warn;
+
+use super::Agents;
+use crate::service::ServiceError;
+
+/// The credentials of a request of an agent.
+#[derive(Debug)]
+pub enum AgentCredentials {
+    /// A user name and a password.
+    Password(String, SecretString),
+    /// An API key.
+    ApiKey(Vec<u8>),
+    /// None.
+    Missing,
+}
+
+impl Agents {
+    /// Authenticates a request, and returns the name of the agent.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unauthorized`]; [`ServiceError::RateLimited`] after too many failed attempts from the address;
+    /// [`ServiceError::TooManyVerifications`]; errors of the store.
+    pub async fn authorize(
+        &self,
+        credentials: AgentCredentials,
+        address: Option<IpAddr>,
+    ) -> Result<String, ServiceError> {
+        let (access, failed) = (&self.context.access, &self.context.failed_credentials);
+        match credentials {
+            AgentCredentials::Missing => Err(ServiceError::Unauthorized(
+                "the API for agents requires a user name and a password (HTTP Basic), or an API key",
+            )),
+            AgentCredentials::ApiKey(key) => {
+                let name = access.name_of_key(&key);
+                let wrong = ServiceError::Unauthorized("there is no such API key of an agent");
+                let checked = failed.check(&*self.store, address, name.is_some(), wrong);
+                log_failed_sign_in(checked.await, address)?;
+                Ok(name.unwrap_or_default().to_owned())
+            }
+            AgentCredentials::Password(name, password) => {
+                let wrong = ServiceError::Unauthorized("wrong user name or password of an agent");
+                let verify = access.verify(&name, &password);
+                let checked = failed.check_expensive(&*self.store, address, verify, wrong);
+                log_failed_sign_in(checked.await, address)?;
+                Ok(name)
+            }
+        }
+    }
+}
+
+fn log_failed_sign_in(
+    checked: Result<(), ServiceError>,
+    address: Option<IpAddr>,
+) -> Result<(), ServiceError> {
+    if let Err(ServiceError::Unauthorized(_)) = checked {
+        let client = address.map(|address| address.to_string());
+        warn!(client, "sign-in of an agent failed");
+    }
+    checked
+}

@@ -1,0 +1,158 @@
+//! The requests of agents on a chat.
+
+use super::Agents;
+use crate::{
+    model::{
+        ServiceId,
+        chat::{AgentJoin, Chat, ChatAction, Party},
+    },
+    service::{
+        Actor, FormData, ServiceError,
+        admin::{AuditAction, AuditRecord},
+        parse_value::{parse_boolean, parse_integer_in_range},
+    },
+};
+
+/// The maximum number of characters of a nickname.
+const MAX_NICKNAME_CHARACTERS: usize = 64;
+/// The largest position in a request.
+const MAX_POSITION: u64 = 1 << 53;
+
+/// A request of an agent on a chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentRequest {
+    /// Joins the chat: `nickname`, `party`, `exclusive` and `transfer`.
+    Join,
+    /// Sends `message`.
+    Send,
+    /// Starts or stops typing: `typing`.
+    Typing,
+    /// Leaves the chat.
+    Leave,
+    /// Ends the chat.
+    End,
+}
+
+impl AgentRequest {
+    /// The action of `agent`, with the fields of `form`.
+    fn action(self, agent: &str, form: &FormData) -> Result<ChatAction, ServiceError> {
+        let agent = agent.to_owned();
+        Ok(match self {
+            Self::Join => ChatAction::Join(parse_join(agent, form)?),
+            Self::Send => {
+                let message = form.text("message").filter(|text| !text.is_empty());
+                let message = message.ok_or_else(|| invalid("message is missing or empty"))?;
+                ChatAction::AgentMessage(agent, message.to_owned())
+            }
+            Self::Typing => ChatAction::AgentTyping(agent, flag(form, "typing", true)?),
+            Self::Leave => ChatAction::Leave(agent),
+            Self::End => ChatAction::AgentEnd(agent),
+        })
+    }
+
+    /// The action in the audit log, which does not contain messages.
+    fn audit_action(self) -> Option<AuditAction> {
+        match self {
+            Self::Join => Some(AuditAction::Join),
+            Self::Leave => Some(AuditAction::Leave),
+            Self::End => Some(AuditAction::End),
+            Self::Send | Self::Typing => None,
+        }
+    }
+}
+
+impl Agents {
+    /// Performs a request of an agent, and returns the chat after it with the events after the field
+    /// `transcriptPosition`.
+    ///
+    /// # Errors
+    /// [`ServiceError::NoSuchService`] if there is no such service, or it has no chat;
+    /// [`ServiceError::InvalidParameter`], [`ServiceError::ChatEnded`], [`ServiceError::ChatTaken`],
+    /// [`ServiceError::NotInChat`], [`ServiceError::ChatFull`], [`ServiceError::MessageTooLong`]. The request can still
+    /// fail after its entry in the audit log is written.
+    pub async fn request(
+        &self,
+        id: &ServiceId,
+        request: AgentRequest,
+        form: &FormData,
+        by: &Actor,
+    ) -> Result<Box<Chat>, ServiceError> {
+        let action = request.action(&by.name, form)?;
+        let position = transcript_position(form)?;
+        if let Some(audited) = request.audit_action() {
+            // Ids of clients are not in the audit log unless they exist.
+            self.services.require_service(id).await?;
+            let event = AuditRecord::new(by, self.store.now()?, audited, "chat", id.as_str());
+            event
+                .append_to(&*self.store, self.context.audit_log_entries)
+                .await?;
+        }
+        let chat = self.update(id, &action, position).await?;
+        if request == AgentRequest::Send {
+            self.record_first_answer(&chat);
+        }
+        Ok(chat)
+    }
+
+    /// Records the time to the first answer if the last event is that answer.
+    fn record_first_answer(&self, chat: &Chat) {
+        let last_event = chat.last_event.since(chat.started);
+        if let Some(first) = chat.first_answer.filter(|first| *first == last_event) {
+            self.context.metrics.answered(first);
+        }
+    }
+}
+
+/// The field `transcriptPosition`: the position of the last event that the agent has; 0 by default.
+///
+/// # Errors
+/// [`ServiceError::InvalidParameter`].
+pub fn transcript_position(form: &FormData) -> Result<u64, ServiceError> {
+    let name = "transcriptPosition";
+    let position = form.text(name).filter(|text| !text.trim().is_empty());
+    position.map_or(Ok(0), |text| {
+        parse_integer_in_range(name, text, 0, MAX_POSITION)
+    })
+}
+
+fn parse_join(agent: String, form: &FormData) -> Result<AgentJoin, ServiceError> {
+    let nickname = form.text("nickname").unwrap_or(&agent).trim();
+    let characters = nickname.chars().count();
+    if !(1..=MAX_NICKNAME_CHARACTERS).contains(&characters) || nickname.contains(is_line_or_control)
+    {
+        return Err(invalid(&format!(
+            "nickname is invalid; expected 1 to {MAX_NICKNAME_CHARACTERS} characters without control characters"
+        )));
+    }
+    let party = form.text("party").unwrap_or("AGENT").trim();
+    let party = Party::from_name(party).filter(|party| Party::JOINING.contains(party));
+    let party =
+        party.ok_or_else(|| invalid("party is invalid; expected AGENT, SUPERVISOR or EXTERNAL"))?;
+    let join = AgentJoin {
+        nickname: nickname.to_owned(),
+        agent,
+        party,
+        exclusive: flag(form, "exclusive", false)?,
+        transfer: flag(form, "transfer", false)?,
+    };
+    if join.exclusive && join.transfer {
+        return Err(invalid(
+            "exclusive and transfer contradict each other; expected one of them",
+        ));
+    }
+    Ok(join)
+}
+
+/// Whether a character is a control character, or separates lines.
+fn is_line_or_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+fn flag(form: &FormData, name: &str, default: bool) -> Result<bool, ServiceError> {
+    let given = form.text(name);
+    given.map_or(Ok(default), |value| parse_boolean(name, value))
+}
+
+fn invalid(message: &str) -> ServiceError {
+    ServiceError::InvalidParameter(message.to_owned())
+}

@@ -1,0 +1,9 @@
+//! The API for agents of chats.
+
+mod access;
+mod events;
+pub(crate) mod fixture;
+mod lists;
+mod races;
+mod requests;
+mod resumption;

@@ -1,0 +1,243 @@
+//! Fixture of the tests of agents: replicas with three agents, chats, and the events of streams.
+
+use std::time::Duration;
+
+use argon2::{Argon2, Params, PasswordHasher};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream::BoxStream};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::Value;
+
+use crate::support::{Bodies, TestApp, TestResponse, random_prefix};
+
+/// The agents and their passwords; the bot has an API key.
+pub(crate) const ANN: (&str, &str) = ("ann", "correct: horse");
+pub(crate) const BOB: (&str, &str) = ("Bj\u{f6}rn", "p\u{e4}ss");
+pub(crate) const BOT: (&str, &str) = ("bot", "0123456789abcdef:bot");
+pub(crate) const ADMIN_PASSWORD: &str = "sesame";
+/// The time in which an event must arrive.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A hash with parameters that make it cheap.
+pub(crate) fn hash(password: &str) -> String {
+    let hasher = Argon2::from(Params::new(8, 1, 1, None).unwrap());
+    let hash = hasher.hash_password_with_salt(password.as_bytes(), b"salt of tests");
+    hash.unwrap().to_string()
+}
+
+/// The settings with the agents.
+pub(crate) fn agent_settings() -> Vec<(&'static str, String)> {
+    let users = [ANN, BOB].map(|(name, password)| format!("{name}:{}", hash(password)));
+    vec![
+        ("agents.users", users.join("\n")),
+        ("agents.api_keys", format!("{}:{}", BOT.0, BOT.1)),
+        ("admin.password", ADMIN_PASSWORD.to_owned()),
+        ("server.trusted_proxies", "127.0.0.0/8".to_owned()),
+    ]
+}
+
+/// A service with agents on the same kind of store as `app`.
+pub(crate) async fn start(app: &TestApp, others: &[(&str, &str)]) -> TestApp {
+    start_on(app, &random_prefix(), others).await
+}
+
+/// Another replica of `app`, with agents.
+pub(crate) async fn start_replica(app: &TestApp) -> TestApp {
+    start_on(app, &app.prefix, &[]).await
+}
+
+async fn start_on(app: &TestApp, prefix: &str, others: &[(&str, &str)]) -> TestApp {
+    let settings = agent_settings();
+    let settings = settings.iter().map(|(name, value)| (*name, value.as_str()));
+    let all: Vec<(&str, &str)> = settings.chain(others.iter().copied()).collect();
+    TestApp::start(app.redis.clone(), prefix, &all).await
+}
+
+/// A request of an agent; `path` is below `/genesys/1/agent/`.
+pub(crate) fn request(
+    app: &TestApp,
+    agent: (&str, &str),
+    method: Method,
+    path: &str,
+) -> RequestBuilder {
+    let request = app.request(method, &format!("/genesys/1/agent/{path}"));
+    if agent == BOT {
+        return request.header("x-api-key", BOT.1);
+    }
+    request.basic_auth(agent.0, Some(agent.1))
+}
+
+pub(crate) async fn get(app: &TestApp, agent: (&str, &str), path: &str) -> TestResponse {
+    TestResponse::send(request(app, agent, Method::GET, path)).await
+}
+
+/// The JSON of a response. Panics unless the status is 200.
+pub(crate) async fn get_json(app: &TestApp, agent: (&str, &str), path: &str) -> Value {
+    let response = get(app, agent, path).await;
+    assert_eq!(
+        response.status,
+        StatusCode::OK,
+        "{path}: {}",
+        response.text()
+    );
+    response.json()
+}
+
+/// A request of an agent on a chat, such as `join`, with a form.
+pub(crate) async fn post(
+    app: &TestApp,
+    agent: (&str, &str),
+    id: &str,
+    what: &str,
+    form: &str,
+) -> TestResponse {
+    let request = request(app, agent, Method::POST, &format!("chats/{id}/{what}"));
+    TestResponse::send(request.form_body(form)).await
+}
+
+/// As [`post`]; panics unless the status is 200.
+pub(crate) async fn perform(
+    app: &TestApp,
+    agent: (&str, &str),
+    id: &str,
+    what: &str,
+    form: &str,
+) -> Value {
+    let response = post(app, agent, id, what, form).await;
+    assert_eq!(
+        response.status,
+        StatusCode::OK,
+        "{what}: {}",
+        response.text()
+    );
+    response.json()
+}
+
+/// Starts a chat with these fields; returns the id of its service.
+pub(crate) async fn start_chat(app: &TestApp, form: &str) -> String {
+    start_chat_of(app, "request-chat", form).await
+}
+
+pub(crate) async fn start_chat_of(app: &TestApp, definition: &str, form: &str) -> String {
+    let create = app.post(&format!("/genesys/1/service/{definition}"));
+    let service = TestResponse::send(create).await.service_id();
+    let start = app.post(&format!("{service}/ixn/chat")).form_body(form);
+    let started = TestResponse::send(start).await;
+    assert_eq!(started.status, StatusCode::OK, "{}", started.text());
+    service.rsplit('/').next().unwrap().to_owned()
+}
+
+/// A request of the client of a chat.
+pub(crate) async fn client(app: &TestApp, id: &str, what: &str, form: &str) -> Value {
+    let path = format!("/genesys/1/service/{id}/ixn/chat/{what}");
+    let response = TestResponse::send(app.post(&path).form_body(form)).await;
+    assert_eq!(
+        response.status,
+        StatusCode::OK,
+        "{what}: {}",
+        response.text()
+    );
+    response.json()
+}
+
+/// The rows of a chat object: kind without its prefix, nickname and text.
+pub(crate) fn rows(chat: &Value) -> Vec<String> {
+    let rows = chat["transcriptToShow"].as_array().unwrap().iter();
+    let row = |row: &Value| {
+        let text = |index: usize| row[index].as_str().unwrap();
+        let kind = text(0).rsplit('.').next().unwrap();
+        match kind {
+            "Text" => format!("{}: {}", text(1), text(2)),
+            _ => format!("{kind} {}", text(1)),
+        }
+    };
+    rows.map(row).collect()
+}
+
+/// An event of a stream.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    pub(crate) name: String,
+    pub(crate) id: String,
+    pub(crate) data: Value,
+}
+
+/// An open stream of server-sent events.
+pub(crate) struct Events {
+    chunks: BoxStream<'static, reqwest::Result<Bytes>>,
+    buffer: String,
+    /// The comments and hints that were received.
+    pub(crate) others: Vec<String>,
+}
+
+impl Events {
+    /// Opens a stream.
+    pub(crate) async fn open(request: RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self::new(response.bytes_stream())
+    }
+
+    fn new(chunks: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static) -> Self {
+        Self {
+            chunks: chunks.boxed(),
+            buffer: String::new(),
+            others: Vec::new(),
+        }
+    }
+
+    /// Opens the stream of an agent after an event, if there is one.
+    pub(crate) async fn of_agent(app: &TestApp, agent: (&str, &str), after: Option<&str>) -> Self {
+        let mut request = request(app, agent, Method::GET, "events");
+        if let Some(id) = after {
+            request = request.header("last-event-id", id);
+        }
+        Self::open(request).await
+    }
+
+    /// The next event; `None` at the end of the stream.
+    pub(crate) async fn next(&mut self) -> Option<Event> {
+        tokio::time::timeout(EVENT_TIMEOUT, self.read())
+            .await
+            .unwrap()
+    }
+
+    async fn read(&mut self) -> Option<Event> {
+        loop {
+            while let Some((block, rest)) = self.buffer.split_once("\n\n") {
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.buffer = rest;
+                match parse(&block) {
+                    Some(event) => return Some(event),
+                    None => self.others.push(block),
+                }
+            }
+            let chunk = self.chunks.next().await?.ok()?;
+            self.buffer.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
+
+    /// The next event with this name; others are skipped.
+    pub(crate) async fn next_named(&mut self, name: &str) -> Event {
+        loop {
+            let event = self.next().await.unwrap();
+            if event.name == name {
+                return event;
+            }
+        }
+    }
+}
+
+fn parse(block: &str) -> Option<Event> {
+    let field = |name: &str| {
+        let mut lines = block.lines();
+        lines.find_map(|line| Some(line.strip_prefix(name)?.trim_start().to_owned()))
+    };
+    let data = field("data:")?;
+    Some(Event {
+        name: field("event:").unwrap_or_default(),
+        id: field("id:").unwrap_or_default(),
+        data: serde_json::from_str(&data).unwrap(),
+    })
+}
