@@ -7,12 +7,12 @@ use bytes::Bytes;
 use super::{
     FormData, PublicAddress, ServiceError, Services, Uploads,
     builtin::Builtin,
-    chat::{ChatRequest, ChatStart},
+    chat::{ChatRequest, ChatResponse, ChatStart},
     definition::{Definition, DefinitionKind},
 };
 use crate::{
     backend::{BackendError, RequestContext},
-    model::{BackendSession, PropagatedHeaders, ServiceId, StoreError},
+    model::{BackendSession, PropagatedHeaders, RunningService, ServiceId, StoreError},
 };
 
 /// The request that all services support: a write to the storage.
@@ -61,7 +61,11 @@ impl Services {
         let target = match ChatRequest::parse(&request) {
             _ if request == UPDATE_REQUEST => RequestTarget::Storage,
             Some(chat) if chat != ChatRequest::Start => RequestTarget::Chat(chat),
-            Some(_) | None => RequestTarget::Definition(self.find_target(&id, &request).await?),
+            Some(_) | None => {
+                let running = self.context.store.running_service(&id).await?;
+                let running = running.ok_or_else(|| ServiceError::NoSuchService(id.clone()))?;
+                RequestTarget::Definition(self.target(&id, &request, running)?)
+            }
         };
         Ok(PreparedRequest {
             id,
@@ -71,13 +75,12 @@ impl Services {
     }
 
     /// The target of a request according to the definition of the service.
-    async fn find_target(
+    fn target(
         &self,
         id: &ServiceId,
         request: &str,
+        running: RunningService,
     ) -> Result<DefinitionTarget, ServiceError> {
-        let running = self.context.store.running_service(id).await?;
-        let running = running.ok_or_else(|| ServiceError::NoSuchService(id.clone()))?;
         let catalog = self.context.catalog.load();
         let definition = catalog.get_or_retired(&running.definition);
         let kind = definition.map(|definition| (definition, definition.kind()));
@@ -131,11 +134,11 @@ impl Services {
                 return Ok(None);
             }
             RequestTarget::Chat(chat) => {
-                let response = self.request_chat(&id, chat, &form, &origin.address).await?;
-                if response.is_some() {
-                    return Ok(response);
+                let response = self.request_chat(&id, chat, &form, &origin.address);
+                match response.await? {
+                    ChatResponse::Json(json) => return Ok(Some(json)),
+                    ChatResponse::NotStarted(running) => self.target(&id, &request, running)?,
                 }
-                self.find_target(&id, &request).await?
             }
             RequestTarget::Definition(target) => target,
         };

@@ -1,5 +1,10 @@
 //! Chats on services of the builtin `request-chat`: requests of clients and agents, and their listeners.
 
+pub(super) use self::{
+    client::ChatResponse,
+    request::{ChatRequest, chat_path},
+    start::ChatStart,
+};
 pub use self::{
     agents::{
         AgentContext, AgentCredentials, AgentEvent, AgentRequest, AgentStream, Agents, ChatDetail,
@@ -8,10 +13,6 @@ pub use self::{
     listeners::{ChatListener, ChatListeners},
     object::{ChatObject, PublicAddress},
     stream::{ChatStream, ChatStreamItem},
-};
-pub(super) use self::{
-    request::{ChatRequest, chat_path},
-    start::ChatStart,
 };
 
 mod agents;

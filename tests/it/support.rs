@@ -25,8 +25,10 @@ pub(crate) mod bookings;
 pub(crate) mod browser;
 mod catalog;
 pub(crate) mod certificate;
+pub(crate) mod chat;
 pub(crate) mod collector;
 pub(crate) mod dedicated_redis;
+pub(crate) mod event_stream;
 mod messages;
 pub(crate) mod metrics;
 mod multipart;
@@ -296,7 +298,7 @@ pub(crate) fn is_persistent_key(prefix: &str, key: &str) -> bool {
     let rest = key.strip_prefix(prefix).unwrap_or_default();
     let has_prefix = |prefix: &&str| rest.starts_with(*prefix);
     rest == "lease:cleanup"
-        || ["grp:", "end:", "probe:", "{catalog}:"]
+        || ["grp:", "end:", "probe:", "{catalog}:", "{chats}:"]
             .iter()
             .any(has_prefix)
 }

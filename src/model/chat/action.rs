@@ -1,6 +1,7 @@
 //! The actions of the parties of a chat, and their results.
 
 use super::{Chat, Party};
+use crate::model::RunningService;
 
 /// The part of the transcript that a reply contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,8 +79,8 @@ pub enum ChatOutcome {
 pub enum ChatReply {
     /// There is no active service with this id.
     ServiceNotFound,
-    /// The service has no chat.
-    NotStarted,
+    /// The service has no chat. What a request to its backend needs is attached.
+    NotStarted(RunningService),
     /// The outcome, and the chat after it.
     Chat(ChatOutcome, Box<Chat>),
 }
@@ -90,7 +91,7 @@ impl ChatReply {
     pub fn chat(self) -> Option<Chat> {
         match self {
             Self::Chat(_, chat) => Some(*chat),
-            Self::ServiceNotFound | Self::NotStarted => None,
+            Self::ServiceNotFound | Self::NotStarted(_) => None,
         }
     }
 }

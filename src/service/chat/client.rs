@@ -4,20 +4,28 @@ use bytes::Bytes;
 
 use super::{
     ChatRequest, ChatStart, PublicAddress,
-    fields::{ChatFields, is_verbose},
+    fields::{ChatFields, chat_message, is_verbose},
     object::ChatObject,
     start::require_started,
 };
 use crate::{
     model::{
-        ServiceId, StoreError,
-        chat::{Chat, ChatAction, ChatOutcome, ChatReply},
+        RunningService, ServiceId, StoreError,
+        chat::{Chat, ChatAction, ChatOutcome, ChatReply, ChatWindow},
     },
     service::{
         FormData, ServiceError, Services, Uploads, parse_value::parse_boolean,
         rate_limit::limit_chat_messages,
     },
 };
+
+/// The response to a request to a chat.
+pub(in crate::service) enum ChatResponse {
+    /// A JSON object.
+    Json(Bytes),
+    /// The service has no chat; its definition determines the target of the request.
+    NotStarted(RunningService),
+}
 
 impl Services {
     /// Starts a chat and returns the chat object as JSON.
@@ -40,8 +48,7 @@ impl Services {
         to_json(&start.id, &chat, object, verbose, address)
     }
 
-    /// Performs a request of the client to a chat, and returns the chat object as JSON; `None` if no chat was
-    /// started.
+    /// Performs a request of the client to a chat, and returns the chat object as JSON.
     ///
     /// # Errors
     /// [`ServiceError::InvalidParameter`], [`ServiceError::MissingMessage`], [`ServiceError::ChatFull`],
@@ -53,32 +60,33 @@ impl Services {
         request: ChatRequest,
         form: &FormData,
         address: &PublicAddress,
-    ) -> Result<Option<Bytes>, ServiceError> {
+    ) -> Result<ChatResponse, ServiceError> {
         if request == ChatRequest::Transcript {
             return self.read_transcript(id).await;
         }
-        let fields = ChatFields::from_form(form)?;
-        let has_message = fields.message.is_some();
-        let action = match (request, fields.message) {
-            (ChatRequest::Send, None) => return Err(ServiceError::MissingMessage),
-            (ChatRequest::Send, Some(message)) => ChatAction::ClientMessage(message),
-            (ChatRequest::Refresh, message) => ChatAction::ClientRefresh(message),
-            (ChatRequest::Typing(typing), _) => ChatAction::ClientTyping(typing),
-            (ChatRequest::Disconnect, message) => ChatAction::ClientEnd(message),
-            (ChatRequest::Start | ChatRequest::Transcript, _) => ChatAction::ClientPresent,
+        let (action, fields) = match client_action(request, form) {
+            Ok(parsed) => parsed,
+            // Without a chat the fields are those of a request to a backend.
+            Err(error) => {
+                let (action, window) = (ChatAction::Read, ChatWindow::AfterRefresh);
+                let reply = self.context.store.update_chat(id, &action, window);
+                return match require_service(id, reply.await?)? {
+                    ExistingChat::Started(..) => Err(error),
+                    ExistingChat::NotStarted(service) => Ok(ChatResponse::NotStarted(service)),
+                };
+            }
         };
-        if has_message {
+        if fields.has_message {
             limit_chat_messages(&*self.context.store, &self.context.rate_limit, id).await?;
         }
         let reply = self.context.store.update_chat(id, &action, fields.window);
-        let (outcome, chat) = match reply.await? {
-            ChatReply::ServiceNotFound => return Err(ServiceError::NoSuchService(id.clone())),
-            ChatReply::NotStarted => return Ok(None),
-            ChatReply::Chat(outcome, chat) => (outcome, chat),
+        let (outcome, chat) = match require_service(id, reply.await?)? {
+            ExistingChat::Started(outcome, chat) => (outcome, chat),
+            ExistingChat::NotStarted(service) => return Ok(ChatResponse::NotStarted(service)),
         };
         self.check_outcome(request, outcome, &chat)?;
         let object = ChatObject::new(&chat);
-        to_json(id, &chat, object, fields.verbose, address).map(Some)
+        to_json(id, &chat, object, fields.verbose, address).map(ChatResponse::Json)
     }
 
     /// Checks whether the response is the chat object.
@@ -115,6 +123,40 @@ impl Services {
         let definition = catalog.get_or_retired(definition);
         let value = definition.and_then(|definition| definition.option(name));
         value.is_some_and(|value| parse_boolean(name, value).unwrap_or(false))
+    }
+}
+
+/// The action of a request to a started chat, and its other fields.
+fn client_action(
+    request: ChatRequest,
+    form: &FormData,
+) -> Result<(ChatAction, ChatFields), ServiceError> {
+    let fields = ChatFields::from_form(form)?;
+    let message = chat_message(form).map(str::to_owned);
+    let action = match (request, message) {
+        (ChatRequest::Send, None) => return Err(ServiceError::MissingMessage),
+        (ChatRequest::Send, Some(message)) => ChatAction::ClientMessage(message),
+        (ChatRequest::Refresh, message) => ChatAction::ClientRefresh(message),
+        (ChatRequest::Typing(typing), _) => ChatAction::ClientTyping(typing),
+        (ChatRequest::Disconnect, message) => ChatAction::ClientEnd(message),
+        (ChatRequest::Start | ChatRequest::Transcript, _) => ChatAction::ClientPresent,
+    };
+    Ok((action, fields))
+}
+
+/// The chat of an active service.
+enum ExistingChat {
+    Started(ChatOutcome, Box<Chat>),
+    NotStarted(RunningService),
+}
+
+/// # Errors
+/// [`ServiceError::NoSuchService`]
+fn require_service(id: &ServiceId, reply: ChatReply) -> Result<ExistingChat, ServiceError> {
+    match reply {
+        ChatReply::ServiceNotFound => Err(ServiceError::NoSuchService(id.clone())),
+        ChatReply::NotStarted(service) => Ok(ExistingChat::NotStarted(service)),
+        ChatReply::Chat(outcome, chat) => Ok(ExistingChat::Started(outcome, chat)),
     }
 }
 

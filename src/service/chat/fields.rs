@@ -15,8 +15,8 @@ const MAX_NAME_CHARACTERS: usize = 64;
 pub(super) struct ChatFields {
     /// `transcriptPosition`, or the position of the last refresh.
     pub(super) window: ChatWindow,
-    /// `message`, if it is not empty.
-    pub(super) message: Option<String>,
+    /// Whether there is a `message`.
+    pub(super) has_message: bool,
     /// `_verbose`
     pub(super) verbose: bool,
 }
@@ -35,10 +35,15 @@ impl ChatFields {
         }
         Ok(Self {
             window: chat_window(form)?,
-            message: filled(form, "message").map(str::to_owned),
+            has_message: chat_message(form).is_some(),
             verbose: is_verbose(form)?,
         })
     }
+}
+
+/// The value of `message`, unless it is empty.
+pub(super) fn chat_message(form: &FormData) -> Option<&str> {
+    filled(form, "message")
 }
 
 /// The value of `_verbose`.

@@ -124,7 +124,9 @@ fn nickname(form: &FormData) -> String {
 pub(super) fn require_started(id: &ServiceId, reply: ChatReply) -> Result<ChatReply, ServiceError> {
     match reply {
         ChatReply::ServiceNotFound => Err(ServiceError::NoSuchService(id.clone())),
-        ChatReply::NotStarted => Err(StoreError::Bug("the chat was not started".to_owned()).into()),
+        ChatReply::NotStarted(_) => {
+            Err(StoreError::Bug("the chat was not started".to_owned()).into())
+        }
         started @ ChatReply::Chat(..) => Ok(started),
     }
 }

@@ -62,7 +62,7 @@ impl Services {
         let window = ChatWindow::After(position);
         let chat = match self.context.store.update_chat(id, &action, window).await? {
             ChatReply::ServiceNotFound => return Err(ServiceError::NoSuchService(id.clone())),
-            ChatReply::NotStarted => return Ok(None),
+            ChatReply::NotStarted(_) => return Ok(None),
             ChatReply::Chat(_, chat) => chat,
         };
         Ok(Some(ChatStream {
@@ -132,7 +132,7 @@ impl ChatStream {
             let window = ChatWindow::After(self.position);
             match store.update_chat(&self.id, &self.action, window).await {
                 Ok(ChatReply::Chat(_, chat)) => return Some(chat),
-                Ok(ChatReply::ServiceNotFound | ChatReply::NotStarted) => return None,
+                Ok(ChatReply::ServiceNotFound | ChatReply::NotStarted(_)) => return None,
                 Err(error) => {
                     debug!(id = %self.id.redacted(), %error, "chat not read, retrying");
                     time::sleep(RETRY_DELAY).await;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use super::object::TranscriptObject;
+use super::{client::ChatResponse, object::TranscriptObject};
 use crate::{
     model::{
         ServiceId, StoreError,
@@ -13,15 +13,15 @@ use crate::{
 };
 
 impl Services {
-    /// Reads all events, in as many store operations as their size requires; `None` if no chat was started. Memory for
-    /// them is reserved while they are read.
+    /// Reads all events, in as many store operations as their size requires. Memory for them is reserved while they are
+    /// read.
     ///
     /// # Errors
     /// [`ServiceError::NoSuchService`], [`ServiceError::Overloaded`].
     pub(super) async fn read_transcript(
         &self,
         id: &ServiceId,
-    ) -> Result<Option<Bytes>, ServiceError> {
+    ) -> Result<ChatResponse, ServiceError> {
         let mut memory = self.context.memory.responses.reservation();
         let mut rows: Vec<Box<RawValue>> = Vec::new();
         let mut position = 0;
@@ -31,7 +31,7 @@ impl Services {
             let reply = self.context.store.update_chat(id, &action, window);
             let chat = match reply.await? {
                 ChatReply::ServiceNotFound => return Err(ServiceError::NoSuchService(id.clone())),
-                ChatReply::NotStarted => return Ok(None),
+                ChatReply::NotStarted(service) => return Ok(ChatResponse::NotStarted(service)),
                 ChatReply::Chat(_, chat) => chat,
             };
             let bug = |error: serde_json::Error| StoreError::Bug(error.to_string());
@@ -43,7 +43,8 @@ impl Services {
             position = chat.position();
             if chat.is_complete() || chat.events.is_empty() {
                 let object = TranscriptObject::new(&chat, &rows);
-                return Ok(Some(Bytes::from(serde_json::to_vec(&object).map_err(bug)?)));
+                let json = serde_json::to_vec(&object).map_err(bug)?;
+                return Ok(ChatResponse::Json(Bytes::from(json)));
             }
         }
     }

@@ -9,7 +9,7 @@ use tokio::{sync::watch, time};
 
 use super::{
     MemoryStore,
-    state::{EndedService, GroupState, State},
+    state::{EndedService, GroupState, ServiceRecord, State},
 };
 use crate::{
     model::{
@@ -71,10 +71,7 @@ impl State {
 #[async_trait]
 impl BackendSessionStore for MemoryStore {
     async fn running_service(&self, id: &ServiceId) -> Result<Option<RunningService>, StoreError> {
-        Ok(self.state().service(id).map(|record| RunningService {
-            definition: record.definition.clone(),
-            session: record.sessions.last().cloned(),
-        }))
+        Ok(self.state().service(id).map(ServiceRecord::running))
     }
 
     async fn attach_session(

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{
     MemoryStore,
-    state::{ChatRecord, State},
+    state::{ChatRecord, ServiceRecord, State},
 };
 use crate::{
     model::{
@@ -41,15 +41,19 @@ impl ChatStore for MemoryStore {
     ) -> Result<ChatReply, StoreError> {
         let required = stored_text(action).map_or(0, str::len);
         let reply = self.with_chat(id, required, |existing, now| {
-            let Some(record) = existing else {
-                return ChatReply::NotStarted;
-            };
+            let record = existing.as_mut()?;
             let outcome = record.apply(action, now);
             let is_refresh = matches!(action, ChatAction::ClientRefresh(_))
                 && matches!(outcome, ChatOutcome::Done | ChatOutcome::Ended);
-            ChatReply::Chat(outcome, Box::new(record.view(window, is_refresh)))
+            let chat = record.view(window, is_refresh);
+            Some(ChatReply::Chat(outcome, Box::new(chat)))
         });
-        Ok(reply?.unwrap_or(ChatReply::ServiceNotFound))
+        let Some(reply) = reply? else {
+            return Ok(ChatReply::ServiceNotFound);
+        };
+        let running = self.state().service(id).map(ServiceRecord::running);
+        let without_chat = running.map_or(ChatReply::ServiceNotFound, ChatReply::NotStarted);
+        Ok(reply.unwrap_or(without_chat))
     }
 
     async fn chat_versions(

@@ -37,20 +37,7 @@ impl BackendSessionStore for RedisStore {
         let mut get = cmd("HMGET");
         get.arg(self.keys.service(id)).arg(keys::DEFINITION);
         get.arg(keys::BACKEND).arg(keys::SESSION);
-        let fields: (Option<String>, Option<String>, Option<String>) =
-            self.redis.query(&get).await?;
-        let (Some(definition), backend, name) = fields else {
-            return Ok(None);
-        };
-        let session = backend.map(|backend| BackendSession {
-            definition: definition.clone(),
-            backend,
-            name: name.unwrap_or_default(),
-        });
-        Ok(Some(RunningService {
-            definition,
-            session,
-        }))
+        Ok(parse_running_service(self.redis.query(&get).await?))
     }
 
     async fn attach_session(
@@ -76,6 +63,24 @@ impl BackendSessionStore for RedisStore {
             other => Err(other.unexpected()),
         }
     }
+}
+
+/// The fields of `svc:{id}` for [`RunningService`]: the definition, the backend and the backend session.
+pub(super) type RunningServiceFields = (Option<String>, Option<String>, Option<String>);
+
+/// Parses the fields; `None` if there is no service.
+pub(super) fn parse_running_service(fields: RunningServiceFields) -> Option<RunningService> {
+    let (definition, backend, name) = fields;
+    let definition = definition?;
+    let session = backend.map(|backend| BackendSession {
+        definition: definition.clone(),
+        backend,
+        name: name.unwrap_or_default(),
+    });
+    Some(RunningService {
+        definition,
+        session,
+    })
 }
 
 impl RedisStore {

@@ -216,7 +216,7 @@ impl RedisStore {
     fn to_chat_reply(&self, id: &ServiceId, reply: ParsedReply) -> Result<ChatReply, StoreError> {
         let reply = match reply {
             ParsedReply::ServiceNotFound => return Ok(ChatReply::ServiceNotFound),
-            ParsedReply::NotStarted => return Ok(ChatReply::NotStarted),
+            ParsedReply::NotStarted(service) => return Ok(ChatReply::NotStarted(service)),
             ParsedReply::Chat(outcome, mut chat) => {
                 let key = self.keys.chat(id);
                 chat.started = self.redis.translate_from_server(&key, chat.started)?;

@@ -208,10 +208,13 @@ async fn backend_request_takes_one_round_trip() {
     let create = || monitor.app.post("/genesys/1/service/chat").form_body("a=1");
     let service = TestResponse::send(create()).await.service_id();
     let request = monitor.app.post(&format!("{service}/ixn/chat/send"));
+    // The script finds no chat, and returns the definition and the session of the service.
     assert_eq!(
         monitor.commands_of(request.form_body("b=2")).await,
-        ["HMGET"]
+        ["EVALSHA"]
     );
+    let other = monitor.app.post(&format!("{service}/other"));
+    assert_eq!(monitor.commands_of(other).await, ["HMGET"]);
     // Create the service; then record its session, read its resources and finish the create. Updates of
     // the index and the list are sent in the same pipelines.
     let create = monitor.app.post("/genesys/1/service/chat").form_body("a=1");
@@ -219,6 +222,32 @@ async fn backend_request_takes_one_round_trip() {
     let mut expected = ["ZADD", "EVALSHA"].repeat(2);
     expected.extend(["ZADD", "ZADD", "EVALSHA"].repeat(2));
     assert_eq!(commands, expected);
+}
+
+#[tokio::test]
+async fn requests_to_a_chat_take_one_round_trip() {
+    let mut monitor = CommandMonitor::new().await;
+    let created = TestResponse::send(monitor.app.post("/genesys/1/service/request-chat")).await;
+    let service = created.service_id();
+    let post = |app: &TestApp, request: &str| app.post(&format!("{service}/ixn/chat{request}"));
+    let start = post(&monitor.app, "").form_body("firstName=Ann");
+    // The definition, the user data, and one round trip with the cleanup index and the list of chats.
+    let expected = ["HMGET", "EVALSHA", "ZADD", "ZADD", "EVALSHA"];
+    assert_eq!(monitor.commands_of(start).await, expected);
+    for request in [
+        "/refresh?transcriptPosition=0",
+        "/refresh",
+        "/send?message=x",
+        "/startTyping",
+        "/transcript",
+    ] {
+        let request = post(&monitor.app, request);
+        assert_eq!(monitor.commands_of(request).await, ["EVALSHA"]);
+    }
+    // The list of chats is updated after the end.
+    let end = post(&monitor.app, "/disconnect");
+    let commands = monitor.commands_of(end).await;
+    assert_eq!(commands, ["EVALSHA", "ZADD", "ZREM"]);
 }
 
 #[tokio::test]

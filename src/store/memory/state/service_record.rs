@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{ChatRecord, expiry_queue::ExpiryKey};
 use crate::model::{
-    BackendSession, BookingId, Changes, Description, IdempotencyKey, KeyName, Timestamp, Value,
+    BackendSession, BookingId, Changes, Description, IdempotencyKey, KeyName, RunningService,
+    Timestamp, Value,
 };
 
 /// An active service.
@@ -28,6 +29,13 @@ pub(in crate::store::memory) struct ServiceRecord {
 impl ServiceRecord {
     pub(in crate::store::memory) fn get(&self, key: &KeyName) -> Option<&Value> {
         self.values.get(key)
+    }
+
+    pub(in crate::store::memory) fn running(&self) -> RunningService {
+        RunningService {
+            definition: self.definition.clone(),
+            session: self.sessions.last().cloned(),
+        }
     }
 
     pub(in crate::store::memory) fn names(&self) -> Vec<KeyName> {

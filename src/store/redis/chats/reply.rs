@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use redis::{FromRedisValue, ParsingError, Value};
 
-use crate::model::{
-    ServiceId, StoreError, Timestamp,
-    chat::{
-        Chat, ChatEvent, ChatEventKind, ChatMember, ChatOutcome, ChatState, ChatSummary, Party,
+use crate::{
+    model::{
+        RunningService, ServiceId, StoreError, Timestamp,
+        chat::{
+            Chat, ChatEvent, ChatEventKind, ChatMember, ChatOutcome, ChatState, ChatSummary, Party,
+        },
     },
+    store::redis::backend_session::{RunningServiceFields, parse_running_service},
 };
 
 /// A parsed reply. Its timestamps are those of the server with the chat.
 pub(super) enum ParsedReply {
     ServiceNotFound,
-    NotStarted,
+    NotStarted(RunningService),
     Chat(ChatOutcome, Box<Chat>),
 }
 
@@ -27,7 +30,13 @@ impl FromRedisValue for ParsedReply {
         match i64::from_redis_value(next()?)? {
             0 => return Ok(Self::ServiceNotFound),
             1 => {}
-            2 => return Ok(Self::NotStarted),
+            2 => {
+                let fields = RunningServiceFields::from_redis_value(next()?)?;
+                let running = parse_running_service(fields);
+                return running
+                    .map(Self::NotStarted)
+                    .ok_or_else(|| invalid("service"));
+            }
             other => return Err(invalid(&format!("status {other}"))),
         }
         let outcome = i64::from_redis_value(next()?)?;

@@ -4,13 +4,15 @@
 --         8 message   9 1 if there is a message; for `agent_typing` 1 if it starts
 --         for `join`: 8 nickname   9 party   10 1 if exclusive   11 1 if it replaces the other agents
 -- returns as in chats.lua, with the outcome 0 done | 1 the chat has ended | 2 it is full | 3 the message is too long
---         | 4 another agent is in it | 5 the agent is not in it | {0} no such service | {2} the chat was not started
+--         | 4 another agent is in it | 5 the agent is not in it | {0} no such service
+--         | {2, {definition, backend, backend session}} the chat was not started
 -- cost    O(1), and the events of the reply
-if redis.call('EXISTS', KEYS[1]) == 0 then
+local service = redis.call('HMGET', KEYS[1], '_service', '_backend', '_session')
+if not service[1] then
   return {0}
 end
 if not load_chat() then
-  return {2}
+  return {2, service}
 end
 local action, agent, message = ARGV[6], ARGV[7], ARGV[8]
 local is_client = string.sub(action, 1, 7) == 'client_'
