@@ -1,4 +1,4 @@
-//! What five families of public clients send, and what they need in the responses.
+//! What families of public clients send, and what they need in the responses.
 
 use serde_json::json;
 

@@ -84,12 +84,13 @@ async fn chat_needs_a_service_and_a_start(store: &dyn Store) {
     let started = store.start_chat(&absent, &new_chat()).await.unwrap();
     assert_eq!(started, ChatReply::ServiceNotFound);
     let id = create_service(store, Vec::new()).await;
+    let running = store.running_service(&id).await.unwrap().unwrap();
     for action in [ChatAction::Read, client_message("Hello"), join("bob")] {
         let window = ChatWindow::After(0);
         let reply = store.update_chat(&absent, &action, window).await.unwrap();
         assert_eq!(reply, ChatReply::ServiceNotFound);
         let reply = store.update_chat(&id, &action, window).await.unwrap();
-        assert_eq!(reply, ChatReply::NotStarted);
+        assert_eq!(reply, ChatReply::NotStarted(running.clone()));
     }
     let versions = store.chat_versions(&[absent, id]).await.unwrap();
     assert_eq!(versions, [None, None]);
