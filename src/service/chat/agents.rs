@@ -142,7 +142,7 @@ impl Agents {
     ) -> Result<Box<Chat>, ServiceError> {
         let window = ChatWindow::After(position);
         match self.store.update_chat(id, action, window).await? {
-            ChatReply::ServiceNotFound | ChatReply::NotStarted => {
+            ChatReply::ServiceNotFound | ChatReply::NotStarted(_) => {
                 Err(ServiceError::NoSuchService(id.clone()))
             }
             ChatReply::Chat(outcome, chat) => match outcome {

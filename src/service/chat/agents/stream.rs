@@ -152,7 +152,7 @@ impl AgentStream {
                 self.fill_up();
                 (result == ReadResult::Event).then_some(AgentEvent::Event(id, chat))
             }
-            Ok(ChatReply::ServiceNotFound | ChatReply::NotStarted) => {
+            Ok(ChatReply::ServiceNotFound | ChatReply::NotStarted(_)) => {
                 self.own.apply(&id, None);
                 None
             }
