@@ -29,6 +29,14 @@ SWITCHBOARD__AUTH__PASSWORD_FILE: secrets.authPassword
 SWITCHBOARD__AUTH__API_KEYS: secrets.apiKeys
 SWITCHBOARD__AUTH__API_KEYS_FILE: secrets.apiKeys
 {{- end }}
+{{- if .Values.secrets.agentUsers }}
+SWITCHBOARD__AGENTS__USERS: secrets.agentUsers
+SWITCHBOARD__AGENTS__USERS_FILE: secrets.agentUsers
+{{- end }}
+{{- if .Values.secrets.agentApiKeys }}
+SWITCHBOARD__AGENTS__API_KEYS: secrets.agentApiKeys
+SWITCHBOARD__AGENTS__API_KEYS_FILE: secrets.agentApiKeys
+{{- end }}
 {{- if .Values.secrets.adminPassword }}
 SWITCHBOARD__ADMIN__PASSWORD: secrets.adminPassword
 SWITCHBOARD__ADMIN__PASSWORD_FILE: secrets.adminPassword

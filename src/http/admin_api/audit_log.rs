@@ -33,7 +33,8 @@ struct AuditLogPageResponse {
     next: Option<String>,
 }
 
-/// A change by an operator. Changes of services, bookings and replicas are recorded before they are carried out
+/// A change by an operator or an agent. Changes of services, bookings, replicas and chats are recorded before they are
+/// carried out
 #[derive(ToSchema)]
 #[expect(
     dead_code,
@@ -42,7 +43,7 @@ struct AuditLogPageResponse {
 struct AuditEvent {
     #[schema(format = DateTime)]
     time: String,
-    /// The user name of the operator
+    /// The user name of the operator or agent
     actor: String,
     /// The IP address of the client
     #[schema(required)]
@@ -72,6 +73,9 @@ enum AuditAction {
     SetExpiration,
     Release,
     SetStatus,
+    Join,
+    Leave,
+    End,
 }
 
 /// The kind of the target
@@ -88,6 +92,8 @@ enum AuditKind {
     Booking,
     #[schema(rename = "replica")]
     Replica,
+    #[schema(rename = "chat")]
+    Chat,
 }
 
 /// `GET /genesys/1/admin/audit-log`
@@ -97,8 +103,8 @@ enum AuditKind {
     operation_id = "listAuditLog",
     tag = "admin",
     summary = "List the audit log",
-    description = "Newest first. Changes of services, bookings and replicas are recorded before they are made, so a \
-                   recorded change may have failed.",
+    description = "Newest first. Changes of services, bookings, replicas and chats are recorded before they are made, \
+                   so a recorded change may have failed.",
     params(AuditLogQuery),
     responses(
         (status = 200, description = "A page of events", body = AuditLogPageResponse),

@@ -4,6 +4,7 @@ mod access;
 mod events;
 pub(crate) mod fixture;
 mod lists;
+mod operations;
 mod races;
 mod requests;
 mod resumption;

@@ -23,6 +23,7 @@ on_every_store!(
     services_without_a_chat_are_not_listed,
     availability_expires,
     availability_is_replaced_and_removed,
+    availability_is_renewed_while_it_lasts,
 );
 
 /// The ids of a list.
@@ -186,4 +187,38 @@ async fn availability_is_replaced_and_removed(store: &dyn Store) {
         set(None).await;
         assert_eq!(agents(store).await, []);
     }
+}
+
+async fn availability_is_renewed_while_it_lasts(store: &dyn Store) {
+    let renew = async |agent: &str, ttl| store.renew_agent_availability(agent, ttl).await.unwrap();
+    assert_eq!(renew("bob", TTL).await, None);
+    assert_eq!(agents(store).await, []);
+    let short = Duration::from_millis(500);
+    let definitions = ["chat".to_owned(), "sales \u{1f600}%".to_owned()];
+    let set = async |agent: &str, definitions: &[String], ttl| {
+        let set = store.set_agent_availability(agent, Some(definitions), ttl);
+        set.await.unwrap();
+    };
+    set("bob", &definitions, short).await;
+    set("eve", &[], short).await;
+    set("max", &[], TTL).await;
+    assert_eq!(renew("bob", TTL).await, Some(definitions.to_vec()));
+    // A renewal never shortens it.
+    assert_eq!(renew("max", short).await, Some(Vec::new()));
+    let remaining = [
+        ("bob".to_owned(), definitions.to_vec()),
+        ("max".to_owned(), Vec::new()),
+    ];
+    eventually("the availability that was not renewed ends", async || {
+        (agents(store).await == remaining).then_some(())
+    })
+    .await;
+    tokio::time::sleep(short).await;
+    assert_eq!(agents(store).await, remaining);
+    assert_eq!(renew("eve", TTL).await, None);
+    store
+        .set_agent_availability("bob", None, TTL)
+        .await
+        .unwrap();
+    assert_eq!(renew("bob", TTL).await, None);
 }
