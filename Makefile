@@ -18,8 +18,8 @@ check:
 	cargo test --locked --test it --quiet -- api:: code:: --skip on_cluster --skip on_sentinel --test-threads=$(TEST_THREADS)
 
 # Formatting, lints, docs, deployment files and the OpenAPI description, with warnings as errors, then all tests.
-# Needs redis-server, promtool (prometheus), python3, curl, openssl, chromium and chromedriver. Installs those that are
-# missing with apt-get, and says so first.
+# Needs redis-server, promtool (prometheus), python3, curl, openssl, chromium, chromedriver, node and npm. Installs those
+# that are missing with apt-get, and says so first.
 test: tools-test lint lint-deploy api
 	cargo test --locked -- --test-threads=$(TEST_THREADS)
 
@@ -59,7 +59,7 @@ bench: tools-bench
 	cargo bench --locked --bench service
 
 tools-test:
-	@.ci/install redis-server prometheus python3 curl openssl chromium chromedriver=chromium-driver
+	@.ci/install redis-server prometheus python3 curl openssl chromium chromedriver=chromium-driver node=nodejs npm
 
 tools-bench:
 	@.ci/install redis-server wrk webdis

@@ -25,8 +25,8 @@ use crate::{
     memory_budget::MemoryBudgets,
     model::readiness::Readiness,
     service::{
-        AdminContext, AgentContext, Catalog, CurrentCatalog, FailedCredentials, OwnReplica,
-        PhoneNumbers, Replica, StoreStatus, deregister,
+        AdminContext, AgentContext, Catalog, CometContext, CurrentCatalog, FailedCredentials,
+        OwnReplica, PhoneNumbers, Replica, StoreStatus, deregister,
     },
     settings::{RouteGroups, Settings},
     store::WallClock,
@@ -178,6 +178,7 @@ pub async fn start_with_clock(
         phone_numbers: PhoneNumbers::new(settings.phone.default_region),
         store_backend,
         backends,
+        comet: CometContext::new(&settings.comet, &readiness, &metrics.comet),
         readiness,
         memory,
         chat_listeners,

@@ -26,6 +26,7 @@ mod agent_api;
 mod auth;
 mod body;
 mod client_api;
+mod comet;
 mod endpoint;
 mod error;
 mod etag;

@@ -36,6 +36,7 @@ mod catalog;
 pub mod chat;
 mod choices;
 pub mod cleanup_status;
+pub mod comet;
 mod consistency_report;
 mod hash;
 mod ids;

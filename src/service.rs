@@ -26,6 +26,10 @@ pub use self::{
         PublicAddress, transcript_position,
     },
     clock_skew::{ClockSkew, monitor_clock_skew},
+    comet::{
+        CometClient, CometContext, CometMessage, CometParseError, CometReplies, CometResponse,
+        WaitingConnect,
+    },
     context::ServiceContext,
     create::{CreateRequestHead, CreateResponse, PendingCreate},
     download::{ByteRange, Download},
@@ -68,6 +72,7 @@ mod builtin;
 mod catalog;
 mod chat;
 mod clock_skew;
+mod comet;
 mod context;
 mod create;
 mod create_on_backend;

@@ -13,6 +13,7 @@ mod api;
 mod auth;
 mod backend;
 mod catalog;
+mod comet;
 mod cors;
 mod environment;
 mod error;
@@ -48,6 +49,7 @@ pub use self::{
     auth::{Auth, Credentials},
     backend::Backend,
     catalog::Catalog,
+    comet::Comet,
     cors::Cors,
     error::SettingsError,
     limits::Limits,
@@ -94,6 +96,8 @@ pub struct Settings {
     pub redis: Redis,
     /// `[memory]`: the embedded store.
     pub memory: Memory,
+    /// `[comet]`: push by `CometD`.
+    pub comet: Comet,
     /// `[backend]`: connections to the backends of services.
     pub backend: Backend,
     /// `[catalog]`: the configured services.

@@ -16,9 +16,9 @@ pub use self::{
     instrumented::InstrumentedStore,
     traits::{
         AdminQueries, AdminSessionStore, AdminStore, AuditLogStore, BackendSessionStore,
-        BinaryStore, BookingStore, CatalogStore, ChatSignalSource, ChatStore, ConsistencyCheck,
-        HealthCheck, IdempotencyStore, REPLICA_TIMEOUT, RateLimitStore, ReplicaStore, ServiceStore,
-        StorageStore, Store,
+        BinaryStore, BookingStore, CatalogStore, ChatSignalSource, ChatStore, CometStore,
+        ConsistencyCheck, HealthCheck, IdempotencyStore, REPLICA_TIMEOUT, RateLimitStore,
+        ReplicaStore, ServiceStore, StorageStore, Store,
     },
 };
 

@@ -12,12 +12,15 @@ use actix_web::{
 };
 use futures_util::StreamExt;
 
-pub(super) use self::text::{FormLimits, JSON, TOML, read_form_fields, read_text};
 use self::{
     charset::{Charset, CharsetLabel},
     collector::FieldCollector,
     content_type::MediaType,
     limited_stream::{BodyLimit, LimitedStream},
+};
+pub(super) use self::{
+    messages::{MAX_MESSAGE_BYTES, read_messages},
+    text::{FormLimits, JSON, TOML, read_form_fields, read_text},
 };
 use super::{ApiError, AppState};
 use crate::{
@@ -32,6 +35,7 @@ mod form;
 mod header_value;
 mod json;
 mod limited_stream;
+mod messages;
 mod multipart;
 mod text;
 

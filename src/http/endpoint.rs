@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use actix_web::{
-    Error, FromRequest, Handler, HttpRequest, Resource, Responder, Route, guard, http::Method, web,
+    Error, FromRequest, Handler, HttpRequest, Resource, Responder, Route, guard,
+    http::{Method, header::UPGRADE},
+    web,
 };
 
 use super::{
@@ -39,6 +41,15 @@ pub(super) fn route(path: &'static str) -> Endpoint {
     }
 }
 
+/// A path and all paths below it.
+pub(super) fn tree(path: &'static str) -> Endpoint {
+    let below = [path, "/{below:.*}"].concat();
+    Endpoint {
+        resource: web::resource([path.to_owned(), below]),
+        ..route(path)
+    }
+}
+
 impl Endpoint {
     /// The endpoint of all paths that no other route matches.
     pub(super) fn not_found(hints: NotFoundHints) -> Self {
@@ -64,6 +75,22 @@ impl Endpoint {
     {
         let route = web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
         self.allowed_methods.extend([Method::GET, Method::HEAD]);
+        self.resource = self.resource.route(route.to(handler));
+        self
+    }
+
+    /// Handles handshakes of WebSocket connections. They are no method of the path.
+    pub(super) fn websocket<F, Args>(mut self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        let is_websocket = guard::fn_guard(|request| {
+            let upgrade = request.head().headers().get(UPGRADE);
+            upgrade.is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket"))
+        });
+        let route = web::get().guard(is_websocket);
         self.resource = self.resource.route(route.to(handler));
         self
     }

@@ -33,7 +33,7 @@ where
         if has_cors {
             cors::add_vary(response.headers_mut());
         }
-        if upgrade.is_requested() {
+        if upgrade.is_requested() && !upgrade::is_accepted(&response) {
             upgrade::close_connection(&mut response);
         }
         Ok(response)

@@ -20,8 +20,9 @@ use super::{
     },
     openapi::{Document, surface::ApiSurface},
     routes::{
-        admin_routes, agent_routes, client_key_route, client_routes, documents, health_routes,
-        match_routes, metrics_route, status_routes, storage_key_route, storage_routes,
+        admin_routes, agent_routes, client_key_route, client_routes, comet_routes, documents,
+        health_routes, match_routes, metrics_route, status_routes, storage_key_route,
+        storage_routes,
     },
 };
 use crate::settings::Settings;
@@ -36,15 +37,17 @@ pub fn routes(config: &mut ServiceConfig, listener: &ListenerConfig) {
         register_client_routes(config, client_key_route, listener, origins.as_ref());
     }
     if groups.storage {
-        register_storage_routes(config, storage_key_route, listener, origins.as_ref());
+        register_routes_with_api_key(config, storage_key_route, listener, origins.as_ref());
     }
     if groups.client {
         register_client_routes(config, client_routes, listener, origins.as_ref());
+        let origins = ListedOrigins::with_credentials(&listener.cors);
+        register_routes_with_api_key(config, comet_routes, listener, origins.as_ref());
     } else if groups.matching {
         register_client_routes(config, match_routes, listener, origins.as_ref());
     }
     if groups.storage {
-        register_storage_routes(config, storage_routes, listener, origins.as_ref());
+        register_routes_with_api_key(config, storage_routes, listener, origins.as_ref());
     }
     if groups.agent && listener.agents_enabled {
         let wrap = |resource: Resource| resource.wrap(from_fn(authenticate_agent));
@@ -125,9 +128,9 @@ fn register_client_routes<const N: usize>(
     register(config, endpoints(), listener, authenticated);
 }
 
-/// Registers routes of the Storage API: with CORS for requests of listed origins, and without it. Their handlers check
-/// credentials.
-fn register_storage_routes<const N: usize>(
+/// Registers routes that check the API key only: with CORS for requests of listed origins, and without it. The handlers
+/// of the Storage API check credentials, and the clients of `CometD` have none.
+fn register_routes_with_api_key<const N: usize>(
     config: &mut ServiceConfig,
     endpoints: impl Fn() -> [Endpoint; N],
     listener: &ListenerConfig,

@@ -20,7 +20,8 @@ use super::{
         services::{self, DescribeServiceResponse},
         storage, storage_areas,
     },
-    endpoint::{Endpoint, route},
+    comet::{self, websocket::open_websocket},
+    endpoint::{Endpoint, route, tree},
     health, metrics,
     openapi::{self, surface::ApiSurface},
 };
@@ -85,6 +86,17 @@ pub(super) fn client_routes() -> [Endpoint; 7] {
                 get().to(service_requests::send_request_by_query),
             ),
     ]
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(comet::exchange_messages))]
+struct CometApi;
+
+/// The route of push by `CometD`. Clients append names to its path, which do not matter.
+pub(super) fn comet_routes() -> [Endpoint; 1] {
+    [tree("/genesys/cometd")
+        .method(Method::POST, post().to(comet::exchange_messages))
+        .websocket(open_websocket)]
 }
 
 #[derive(OpenApi)]
@@ -291,6 +303,7 @@ pub(super) fn documents(surface: &ApiSurface) -> utoipa::openapi::OpenApi {
     let mut document = HealthApi::openapi();
     if surface.groups.client {
         document.merge(ClientApi::openapi());
+        document.merge(CometApi::openapi());
     } else if surface.groups.matching {
         document.merge(MatchApi::openapi());
     }

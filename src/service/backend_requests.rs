@@ -144,7 +144,12 @@ impl Services {
         };
         let (definition, session) = match target {
             DefinitionTarget::ChatStart(definition) => {
-                let start = ChatStart { id, definition };
+                let gms_user = origin.propagated_headers.gms_user;
+                let start = ChatStart {
+                    id,
+                    definition,
+                    gms_user,
+                };
                 let response = self.start_chat(&start, form, &mut uploads, &origin.address);
                 return response.await.map(Some);
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::{ChatListeners, CurrentCatalog, FailedCredentials, PhoneNumbers};
+use super::{ChatListeners, CometContext, CurrentCatalog, FailedCredentials, PhoneNumbers};
 use crate::{
     backend::Backends,
     memory_budget::MemoryBudgets,
@@ -41,6 +41,8 @@ pub struct ServiceContext {
     pub chat_listeners: ChatListeners,
     /// A permit for each event stream of this process, `limits.watchers` in all.
     pub watchers: Arc<Semaphore>,
+    /// What requests of `CometD` share.
+    pub comet: CometContext,
     /// `api.strict_storage_ttl`
     pub strict_storage_ttl: bool,
     /// The metrics of binaries.

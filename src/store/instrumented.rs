@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tracing::Instrument;
 
 use super::{
-    BackendSessionStore, BinaryStore, BookingStore, ChatStore, Clock, ConsistencyCheck,
+    BackendSessionStore, BinaryStore, BookingStore, ChatStore, Clock, CometStore, ConsistencyCheck,
     HealthCheck, IdempotencyStore, RateLimitStore, ServiceStore, StorageStore, Store,
 };
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
         IdempotencyClaim, IdempotencyKey, KeyName, MatchResult, NewService, RateLimitKey,
         RateLimitState, RunningService, ServiceId, StoreError, StoredKind, Timestamp, WriteResult,
         chat::{ChatAction, ChatReply, ChatSummary, ChatVersion, ChatWindow, ListedChats, NewChat},
+        comet::{CometReceipt, CometReply, CometSession, CometSessionId, CometUser, SentChat},
         readiness::Finding,
     },
     telemetry::{
@@ -144,6 +145,15 @@ instrument! {
         fn set_agent_availability(agent: &str, definitions: Option<&[String]>, ttl: Duration) -> ();
         fn renew_agent_availability(agent: &str, ttl: Duration) -> Option<Vec<String>>;
         fn available_agents() -> Vec<(String, Vec<String>)>;
+    }
+    CometStore {
+        fn open_session(id: &CometSessionId, has_ack: bool, ttl: Duration) -> ();
+        fn connect_session(id: &CometSessionId, receipt: CometReceipt, wait: Duration, ttl: Duration) -> CometReply<CometSession>;
+        fn refresh_session(id: &CometSessionId, generation: u64) -> CometReply<CometSession>;
+        fn record_sent(id: &CometSessionId, generation: u64, sent: &[SentChat], ended: &[ServiceId]) -> CometReply<u64>;
+        fn set_subscription(id: &CometSessionId, patterns: &[String], subscribed: bool) -> bool;
+        fn close_session(id: &CometSessionId, position: Option<u64>) -> ();
+        fn add_pushed_chat(user: &CometUser, service: &ServiceId, ttl: Duration) -> bool;
     }
     RateLimitStore {
         fn rate_limit_take(key: &RateLimitKey, max: u64, window: Duration) -> RateLimitState;

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use self::state::State;
+use self::{comet::CometTable, state::State};
 use super::{Clock, HealthCheck, chat_signals::ChatSignals, clock::AnchoredClock};
 use crate::model::{StoreError, Timestamp, cleanup_status::CleanupStatus, readiness::Finding};
 
@@ -21,6 +21,7 @@ mod binaries;
 mod bookings;
 mod catalog;
 mod chats;
+mod comet;
 mod consistency_check;
 mod idempotency;
 mod rate_limit;
@@ -40,6 +41,8 @@ pub struct MemoryStore {
     /// Notified after each request of a status.
     status_requested: Notify,
     chat_signals: ChatSignals,
+    /// Bayeux sessions, which have a lock of their own.
+    comet: Mutex<CometTable>,
 }
 
 impl MemoryStore {
@@ -56,6 +59,7 @@ impl MemoryStore {
             catalog_changed: Notify::new(),
             status_requested: Notify::new(),
             chat_signals: ChatSignals::default(),
+            comet: Mutex::default(),
         }
     }
 
@@ -69,6 +73,7 @@ impl MemoryStore {
     /// process.
     pub fn sweep(&self) {
         drop(self.state());
+        self.remove_expired_comet_users();
     }
 
     /// Locks the state and removes expired data. A panic cannot leave the state inconsistent, because

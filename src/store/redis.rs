@@ -30,6 +30,7 @@ mod catalog;
 mod chats;
 mod checks;
 mod cleanup;
+mod comet;
 mod connection;
 mod consistency_check;
 mod deployment_stats;

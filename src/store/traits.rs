@@ -15,6 +15,7 @@ pub use self::{
     bookings::BookingStore,
     catalog::CatalogStore,
     chats::{ChatSignalSource, ChatStore},
+    comet::CometStore,
     consistency_check::ConsistencyCheck,
     health_check::HealthCheck,
     idempotency::IdempotencyStore,
@@ -36,6 +37,7 @@ mod binaries;
 mod bookings;
 mod catalog;
 mod chats;
+mod comet;
 mod consistency_check;
 mod health_check;
 mod idempotency;
@@ -55,6 +57,7 @@ pub trait Store:
     + BackendSessionStore
     + RateLimitStore
     + ChatStore
+    + CometStore
     + ConsistencyCheck
     + HealthCheck
 {
@@ -70,7 +73,7 @@ impl<S> Store for S where
         + BackendSessionStore
         + RateLimitStore
         + ChatStore
-        + ChatStore
+        + CometStore
         + ConsistencyCheck
         + HealthCheck
 {

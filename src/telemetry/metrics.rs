@@ -17,6 +17,7 @@ use prometheus_client::{
 pub use self::{
     backends::{BackendMetrics, BackendOutcome},
     chats::{ChatMetrics, StreamGuard},
+    comet::{CometMetrics, CometTransport},
     handles::GaugeGuard,
     http::{CLIENT_CLOSED_REQUEST, HttpMetrics, MethodLabel, RouteMetrics},
     redis::{PoolStats, RedisMetrics},
@@ -26,6 +27,7 @@ pub use self::{
 
 mod backends;
 mod chats;
+mod comet;
 mod handles;
 mod http;
 mod redis;
@@ -50,6 +52,8 @@ pub struct Metrics {
     pub backends: BackendMetrics,
     /// Chats.
     pub chats: ChatMetrics,
+    /// Push by `CometD`.
+    pub comet: CometMetrics,
 }
 
 /// Encodes all metrics of an application.
@@ -67,6 +71,7 @@ impl Exporter {
         metrics.redis.register(&mut registry);
         metrics.backends.register(&mut registry);
         metrics.chats.register(&mut registry);
+        metrics.comet.register(&mut registry);
         registry.register_collector(Box::new(sources));
         Self(registry)
     }

@@ -9,6 +9,7 @@ mod body_limits;
 mod bookings;
 mod charsets;
 pub(crate) mod chat;
+mod comet;
 mod contention;
 mod downloads;
 mod ended_services;

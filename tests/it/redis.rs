@@ -1,6 +1,7 @@
 //! Redis in production: outages, crashes, Sentinel, Cluster, several replicas. These tests start their own servers.
 
 mod cleanup_replicas;
+mod comet;
 mod crashes;
 mod outages;
 mod redis_checks;

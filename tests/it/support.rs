@@ -37,6 +37,7 @@ pub(crate) mod properties;
 pub(crate) mod proxy;
 mod raw_connection;
 pub(crate) mod readiness;
+pub(crate) mod round_robin;
 pub(crate) mod sentinel;
 pub(crate) mod servers;
 pub(crate) mod stores;

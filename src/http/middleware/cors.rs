@@ -1,7 +1,8 @@
 //! Cross-origin resource sharing (the CORS protocol of the Fetch standard), by actix-cors.
 //!
 //! Only requests of listed origins reach the middleware. All others are served as without CORS: browsers withhold the
-//! responses from the page, because they have no CORS headers. The API uses no cookies, so credentials are not allowed.
+//! responses from the page, because they have no CORS headers. The API uses no cookies, so credentials are not allowed,
+//! except for `CometD`, whose clients send them.
 //! See `docs/adr/0030-cors-by-actix-cors.md`.
 
 use std::rc::Rc;
@@ -19,7 +20,7 @@ use actix_web::{
 use crate::{http::ApiError, settings};
 
 /// Request headers that pages may send in addition to the safelisted ones.
-const ALLOWED_HEADERS: [&str; 15] = [
+const ALLOWED_HEADERS: [&str; 16] = [
     "gms_user",
     "content-type",
     "authorization",
@@ -35,6 +36,7 @@ const ALLOWED_HEADERS: [&str; 15] = [
     "tracestate",
     "baggage",
     "x-request-id",
+    "x-requested-with",
 ];
 const ALLOWED_METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PUT", "DELETE"];
 /// Response headers that pages may read in addition to the safelisted ones.
@@ -62,7 +64,16 @@ pub(in crate::http) struct ListedOrigins {
 impl ListedOrigins {
     /// The origins of `cors.allowed_origins`; `None` if it is empty.
     pub(in crate::http) fn from_settings(cors: &settings::Cors) -> Option<Self> {
-        let middleware = Cors::default()
+        Self::with(cors, Cors::default())
+    }
+
+    /// The same for requests with credentials.
+    pub(in crate::http) fn with_credentials(cors: &settings::Cors) -> Option<Self> {
+        Self::with(cors, Cors::default().supports_credentials())
+    }
+
+    fn with(cors: &settings::Cors, middleware: Cors) -> Option<Self> {
+        let middleware = middleware
             .allowed_origin_fn(|_, _| true)
             .allowed_methods(ALLOWED_METHODS)
             .allowed_headers(ALLOWED_HEADERS)

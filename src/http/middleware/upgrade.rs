@@ -1,4 +1,5 @@
-//! Requests to upgrade the connection. Switchboard supports no upgrade and ignores them (RFC 9110 7.8).
+//! Requests to upgrade the connection. Except for WebSocket connections of `CometD`, Switchboard supports no upgrade and
+//! ignores them (RFC 9110 7.8).
 //!
 //! actix-http 3.20 does not ignore them: it responds with `connection: upgrade` and then closes the connection, and
 //! for `Upgrade: websocket` it reads the body up to the end of the connection instead of its length. It decides
@@ -12,12 +13,14 @@ use actix_web::{
     dev::{Payload, ServiceRequest, ServiceResponse},
     error::PayloadError,
     http::{
-        ConnectionType, Version,
+        ConnectionType, Method, StatusCode, Version,
         header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING, UPGRADE},
     },
     web::Bytes,
 };
 use futures_util::{Stream, StreamExt, stream};
+
+use crate::http::comet;
 
 /// Whether a request has an `Upgrade` that actix-http acts on.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +32,11 @@ impl UpgradeRequest {
     }
 }
 
+/// Whether the connection is upgraded.
+pub(super) fn is_accepted<B>(response: &ServiceResponse<B>) -> bool {
+    response.status() == StatusCode::SWITCHING_PROTOCOLS
+}
+
 /// Makes actix-http handle a request with `Upgrade` as one without.
 pub(super) fn strip_upgrade(request: &mut ServiceRequest) -> UpgradeRequest {
     let head = request.head();
@@ -37,7 +45,8 @@ pub(super) fn strip_upgrade(request: &mut ServiceRequest) -> UpgradeRequest {
     }
     let connection = head.connection_type() == ConnectionType::Upgrade;
     let reads_to_end = is_read_to_end(head.headers());
-    if reads_to_end {
+    // The handler of WebSockets reads to the end of the connection, and reads nothing if it rejects the request.
+    if reads_to_end && !(head.method == Method::GET && comet::is_path(head.uri.path())) {
         // The decoder has rejected invalid lengths.
         let length = head.headers().get(CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.trim().parse().ok());

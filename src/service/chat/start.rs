@@ -27,6 +27,8 @@ const PUSH_FIELD_PREFIX: &str = "push_notification_";
 pub(in crate::service) struct ChatStart {
     pub(in crate::service) id: ServiceId,
     pub(in crate::service) definition: Arc<Definition>,
+    /// The user of the client.
+    pub(in crate::service) gms_user: Option<String>,
 }
 
 impl ChatStart {
@@ -45,6 +47,8 @@ impl ChatStart {
             self.check_agents(services).await?;
         }
         let chat = self.new_chat(&form);
+        let notify_by = filled(&form, "notify_by").unwrap_or_default();
+        let by_comet = notify_by.eq_ignore_ascii_case("comet");
         let (_, mut changes) = form.into_parameters_and_changes()?;
         let is_user_data =
             |name: &str| !PUSH_FIELDS.contains(&name) && !name.starts_with(PUSH_FIELD_PREFIX);
@@ -54,7 +58,11 @@ impl ChatStart {
                 .write_with_uploads(&self.id, changes, uploads)
                 .await?;
         }
-        Ok(services.context.store.start_chat(&self.id, &chat).await?)
+        let reply = services.context.store.start_chat(&self.id, &chat).await?;
+        if let (true, Some(user), ChatReply::Chat(_, chat)) = (by_comet, &self.gms_user, &reply) {
+            services.push_chat_by_comet(user, &self.id, chat).await?;
+        }
+        Ok(reply)
     }
 
     fn option(&self, name: &str, default: u64) -> u64 {

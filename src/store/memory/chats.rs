@@ -16,6 +16,7 @@ use crate::{
             ChatWindow, ListedChats, NewChat,
         },
         cleanup_status::ChatCounts,
+        comet::CometUser,
     },
     store::{ChatSignalSource, ChatStore},
 };
@@ -61,7 +62,10 @@ impl ChatStore for MemoryStore {
         ids: &[ServiceId],
     ) -> Result<Vec<Option<ChatVersion>>, StoreError> {
         let state = self.state();
-        let version = |id| Some(state.service(id)?.chat.as_ref()?.version());
+        let version = |id| match CometUser::from_signal_id(id) {
+            Some(user) => Some(self.comet_users().0.get(&user)?.version()),
+            None => Some(state.service(id)?.chat.as_ref()?.version()),
+        };
         Ok(ids.iter().map(version).collect())
     }
 

@@ -20,6 +20,7 @@ use crate::{
             ListedChats, MAX_EVENT_BYTES_PER_REPLY, MAX_EVENTS_PER_REPLY, MAX_POSITION, NewChat,
             Party,
         },
+        comet::CometUser,
     },
     store::{ChatSignalSource, ChatStore},
 };
@@ -93,7 +94,12 @@ impl ChatStore for RedisStore {
     ) -> Result<Vec<Option<ChatVersion>>, StoreError> {
         let read = |id| {
             let mut read = cmd("HMGET");
-            read.arg(self.keys.chat(id)).arg(&keys::CHAT_VERSION);
+            match CometUser::from_signal_id(id) {
+                Some(user) => read
+                    .arg(self.keys.comet_user(&user))
+                    .arg(&keys::COMET_VERSION),
+                None => read.arg(self.keys.chat(id)).arg(&keys::CHAT_VERSION),
+            };
             read
         };
         let all = self.query_each(ids.iter().map(read).collect()).await?;

@@ -11,6 +11,8 @@
 //! | `rl:{<kind>/<subject>}` | string | a rate limit counter; the kinds are in [`Keys::rate_limit`] | `rate_limit.window_seconds` after the first increment |
 //! | `idx:{00}` .. `idx:{3f}` | zset | the cleanup index: service ids with resources, by the time at which the sweep checks them | none; swept |
 //! | `end:{00}` .. `end:{3f}` | zset | the list of services for the admin queries: service ids by expiration time | none; swept |
+//! | `comet:{user}` | hash | the chats that are pushed to a user of Bayeux sessions, and the expirations of its sessions, see `scripts/comet.lua`; the user is a digest | that of the last session, or until the end of the last chat |
+//! | `comet:{user}:<secret>` | hash | a Bayeux session, see `scripts/comet.lua` | `comet.max_interval_seconds` after its last connect |
 //! | `{chats}:open`, `{chats}:ended` | zset | the lists of chats: service ids by the time of the start | none; swept |
 //! | `{chats}:agents` | hash | the available agents by user name, each the time until which it is available and the definitions of its chats, on a line each | an hour after the last change |
 //! | `{catalog}:version`, `:services`, `:resources`, `:retired` | string, hash | the stored catalog: its version; the service definitions and groups by name, each its revision, a line feed and its text; the deleted ones by table and name, each the time of deletion, a line feed and its text | none |
@@ -26,7 +28,11 @@
 
 use std::{borrow::Cow, fmt::Display};
 
-use crate::model::{BlobId, IdempotencyKey, KeyName, RateLimitKey, ServiceId, stable_hash};
+use crate::model::{
+    BlobId, IdempotencyKey, KeyName, RateLimitKey, ServiceId,
+    comet::{CometSessionId, CometUser},
+    stable_hash,
+};
 
 pub(super) use self::owned_resource::{
     OWNED_CHAT, OwnedResource, owned_blob_field, owned_booking_field, owned_booking_prefix,
@@ -57,6 +63,8 @@ pub(super) const HAS_RESOURCES: &str = "_own";
 const BINARY: &str = "_bin:";
 /// Field of `own:{id}`: the cleanup has begun; the value is the time at which it detected the end.
 pub(super) const ENDED_SINCE: &str = "_over";
+/// Fields of `comet:{user}`: the number of signals about the user, and two that do not exist, as in [`CHAT_VERSION`].
+pub(super) const COMET_VERSION: [&str; 3] = ["changes", "ended", "typing"];
 /// Field of `chat:{id}`: the position of the last event.
 const CHAT_LAST: &str = "last";
 /// Fields of `chat:{id}`: those of a summary.
@@ -107,6 +115,18 @@ impl Keys {
 
     pub(super) fn chat(&self, id: &ServiceId) -> String {
         [&self.prefix, "chat:{", &encode_tag(id.as_str()), "}"].concat()
+    }
+
+    /// A user of Bayeux sessions.
+    pub(super) fn comet_user(&self, user: &CometUser) -> String {
+        [&self.prefix, "comet:{", user.as_str(), "}"].concat()
+    }
+
+    /// The user of a Bayeux session, and the session, in the order of `scripts/comet.lua`.
+    pub(super) fn comet_session(&self, id: &CometSessionId) -> [String; 2] {
+        let user = self.comet_user(&id.user);
+        let session = [&user, ":", &id.secret].concat();
+        [user, session]
     }
 
     /// The list of chats: those that have ended, or the others.
@@ -219,6 +239,7 @@ impl Keys {
             ("svc:", true),
             ("blob:", true),
             ("chat:", true),
+            ("comet:", true),
             ("own:", true),
             ("idem:", true),
             ("grp:", true),

@@ -132,12 +132,31 @@ pub(super) static UPDATE_CHAT: LazyLock<LuaScript> =
 pub(super) static RENEW_AGENT: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/renew_agent.lua")));
 
+/// Opens a Bayeux session.
+pub(super) static OPEN_SESSION: LazyLock<LuaScript> =
+    LazyLock::new(|| with_comet_functions(include_str!("scripts/open_session.lua")));
+/// Begins a connect of a Bayeux session.
+pub(super) static CONNECT_SESSION: LazyLock<LuaScript> =
+    LazyLock::new(|| with_comet_functions(include_str!("scripts/connect_session.lua")));
+/// Records a batch of a Bayeux session.
+pub(super) static RECORD_SENT: LazyLock<LuaScript> =
+    LazyLock::new(|| with_comet_functions(include_str!("scripts/record_sent.lua")));
+/// Changes the subscription of a Bayeux session.
+pub(super) static SET_SUBSCRIPTION: LazyLock<LuaScript> =
+    LazyLock::new(|| with_comet_functions(include_str!("scripts/set_subscription.lua")));
+/// Closes a Bayeux session.
+pub(super) static CLOSE_SESSION: LazyLock<LuaScript> =
+    LazyLock::new(|| with_comet_functions(include_str!("scripts/close_session.lua")));
+/// Adds a chat that is pushed to a user.
+pub(super) static ADD_PUSHED_CHAT: LazyLock<LuaScript> =
+    LazyLock::new(|| with_comet_functions(include_str!("scripts/add_pushed_chat.lua")));
+
 /// Reads the first bytes of values of a service.
 pub(super) static PREVIEWS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/previews.lua")));
 
 /// All scripts. Each connection loads them when it opens, so that `EVALSHA` finds them.
-pub(super) fn all() -> [&'static LuaScript; 36] {
+pub(super) fn all() -> [&'static LuaScript; 42] {
     [
         &CREATE,
         &WRITE,
@@ -175,6 +194,12 @@ pub(super) fn all() -> [&'static LuaScript; 36] {
         &START_CHAT,
         &UPDATE_CHAT,
         &RENEW_AGENT,
+        &OPEN_SESSION,
+        &CONNECT_SESSION,
+        &RECORD_SENT,
+        &SET_SUBSCRIPTION,
+        &CLOSE_SESSION,
+        &ADD_PUSHED_CHAT,
     ]
 }
 
@@ -186,6 +211,11 @@ fn with_booking_functions(script: &str) -> LuaScript {
 /// Prepends the functions of the chat scripts to a script.
 fn with_chat_functions(script: &str) -> LuaScript {
     with_clock(&[include_str!("scripts/chats.lua"), script])
+}
+
+/// Prepends the functions of the scripts of Bayeux sessions to a script.
+fn with_comet_functions(script: &str) -> LuaScript {
+    with_clock(&[include_str!("scripts/comet.lua"), script])
 }
 
 /// Prepends the functions of changes of expirations to a script.

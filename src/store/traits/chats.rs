@@ -28,7 +28,9 @@ pub trait ChatStore: Send + Sync {
         window: ChatWindow,
     ) -> Result<ChatReply, StoreError>;
 
-    /// Returns the versions of the chats of these services; `None` for those without a chat.
+    /// Returns the versions of the chats of these services; `None` for those without a chat. For a
+    /// [`CometUser::signal_id`](crate::model::comet::CometUser::signal_id), `last` is the number of signals about the
+    /// user.
     async fn chat_versions(
         &self,
         ids: &[ServiceId],

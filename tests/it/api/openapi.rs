@@ -290,9 +290,14 @@ async fn operations_are_complete() {
             documented.retain(|location| location.starts_with("\"path\""));
             assert_eq!(documented, in_path, "{operation}");
             let is_admin = is_admin_path(path);
-            let is_client = ["/genesys/1/service", "/genesys/1/storage", "/genesys/1/cs/"]
-                .iter()
-                .any(|prefix| path.starts_with(prefix));
+            let is_client = [
+                "/genesys/1/service",
+                "/genesys/1/storage",
+                "/genesys/1/cs/",
+                "/genesys/cometd",
+            ]
+            .iter()
+            .any(|prefix| path.starts_with(prefix));
             let is_secured = !object["security"].is_null();
             assert_eq!(is_secured, is_client || is_admin, "{operation}");
             let has_admin_scheme = object["security"] == json!([{"admin": []}]);

@@ -5,6 +5,7 @@
 mod backend_sessions;
 mod binaries;
 mod chats;
+mod comet;
 mod creation;
 mod custom_ids;
 mod embedded;
