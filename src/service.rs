@@ -12,8 +12,8 @@ pub use self::{
         ActiveService, Actor, Admin, AdminContext, AdminError, AdminSession, AuditLogPage,
         CatalogEntry, Difference, EntryOrigin, GroupUsage, ImportMode, ImportReport, LostEntries,
         MAX_SAMPLED_GROUPS, MostUsedGroups, Overview, OwnReplica, Precondition, PutOutcome,
-        Replica, ReplicaStats, Secrets, ServiceSearchResult, SetStatusResult, StatsSampler,
-        StoreOutage, StoreStatus, UsageSample, deregister, export_catalog,
+        Replica, ReplicaStats, Secrets, ServiceSearchResult, SessionRole, SetStatusResult,
+        StatsSampler, StoreOutage, StoreStatus, UsageSample, deregister, export_catalog,
     },
     backend_requests::{PreparedRequest, RequestOrigin},
     catalog::{

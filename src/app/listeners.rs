@@ -94,7 +94,7 @@ impl Listener {
             telemetry: TelemetryConfig::new(&settings, factory.metrics.http.clone()),
             catalog: factory.admin_context.current_catalog.clone(),
             admin_enabled: settings.admin.password.is_some(),
-            agents_enabled: factory.agents.is_some(),
+            agents_enabled: settings.agents.are_configured(),
             tls: tls.is_some(),
         };
         let document = Data::new(http::describe_routes(&config, &settings));
@@ -132,7 +132,7 @@ pub(super) struct WorkerFactory {
     pub(super) metrics: Metrics,
     pub(super) exporter: Arc<Exporter>,
     pub(super) settings: Arc<Settings>,
-    /// `None` if no agents are configured.
+    /// `None` if no agents are configured and the console is disabled.
     pub(super) agents: Option<Arc<AgentContext>>,
 }
 
@@ -166,7 +166,12 @@ impl WorkerFactory {
         let agents = self
             .agents
             .map(|context| Agents::new(context, services.clone(), Arc::clone(&admin_store)));
-        let admin = Admin::new(self.admin_context, services.clone(), admin_store);
+        let admin = Admin::new(
+            self.admin_context,
+            services.clone(),
+            admin_store,
+            agents.clone(),
+        );
         Ok(AppState::new(
             services,
             admin,

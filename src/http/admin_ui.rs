@@ -1,8 +1,8 @@
 //! The console: web pages for the operations of the admin API.
 //!
 //! The server renders compiled-in templates, one file for each page; [`routes`] lists them. JavaScript is needed only
-//! for live updates, the API explorer and the pages of chats. All pages except the sign-in and the assets require an admin session
-//! ([`session_middleware::require_session`]). Forms carry the token of the session ([`form::Form`]) against cross-site
+//! for live updates, the API explorer and the pages of chats. All pages except the sign-in and the assets require the
+//! session of an administrator ([`session_middleware::require_session`]); the page of chats is open to agents too. Forms carry the token of the session ([`form::Form`]) against cross-site
 //! request forgery. The data on the pages is untrusted: templates escape it, and the `Content-Security-Policy` allows
 //! only the scripts of this module.
 
@@ -21,6 +21,8 @@ mod catalog_entries;
 mod catalog_entry_draft;
 mod catalog_entry_form;
 mod catalog_tables;
+pub(super) mod chat_session;
+mod chats;
 mod event_stream;
 mod form;
 mod form_values;
@@ -69,8 +71,17 @@ pub(super) fn stream_routes() -> [Endpoint; 1] {
         .method(Method::GET, get().to(overview::events::stream_overview))]
 }
 
-/// Pages that need a session. Registers them as targets of redirects.
-pub(super) fn routes() -> [Endpoint; 24] {
+/// Pages that need a session, of an administrator or an agent.
+pub(super) fn shared_routes() -> [Endpoint; 3] {
+    [
+        route("/genesys/1/admin/ui/chats").get(chats::show_chats),
+        route("/genesys/1/admin/ui/chats/{id}/files/{key}").get(chats::download_file),
+        route("/genesys/1/admin/ui/sign-out").method(Method::POST, post().to(sign_in::sign_out)),
+    ]
+}
+
+/// Pages that need the session of an administrator. Registers all pages as targets of redirects.
+pub(super) fn routes() -> [Endpoint; 23] {
     let pages = [
         route("/genesys/1/admin/ui").get(overview::show_overview),
         entry_list_endpoint("/genesys/1/admin/ui/services"),
@@ -104,10 +115,9 @@ pub(super) fn routes() -> [Endpoint; 24] {
             .get(replica::show_replica)
             .method(Method::POST, post().to(replica::set_replica_status)),
         route("/genesys/1/admin/ui/audit-log").get(audit_log::show_audit_log),
-        route("/genesys/1/admin/ui/sign-out").method(Method::POST, post().to(sign_in::sign_out)),
         route("/genesys/1/admin/ui/{path:.*}"),
     ];
-    redirect_targets::register(&pages);
+    redirect_targets::register(shared_routes().iter().chain(&pages));
     pages
 }
 

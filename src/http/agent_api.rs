@@ -14,7 +14,7 @@ pub(super) mod chats;
 pub(super) mod events;
 pub(super) mod responses;
 
-/// The agents. Their routes exist only if some are configured.
+/// The agents. Their routes exist only if some are configured, and in the console.
 pub(super) fn agents(state: &AppState) -> Result<&Agents, ApiError> {
     state.agents.as_ref().ok_or_else(|| {
         tracing::error!("agent route without agents");
@@ -22,7 +22,7 @@ pub(super) fn agents(state: &AppState) -> Result<&Agents, ApiError> {
     })
 }
 
-/// The agent of a request, whom the middleware has authenticated.
+/// The agent of a request, whom the middleware has authenticated: an agent, or a user of the console.
 fn agent(request: &HttpRequest) -> Result<Actor, ApiError> {
     request.extensions().get().cloned().ok_or_else(|| {
         tracing::error!("agent route without authentication");

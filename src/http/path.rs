@@ -29,6 +29,10 @@ const NODE_STATUS_SEGMENT: usize = 6;
 const PAGE_COLLECTION_SEGMENT: usize = 5;
 const PAGE_NAME_SEGMENT: usize = 6;
 const PAGE_KEY_SEGMENT: usize = 8;
+/// Segment of the id in `/genesys/1/admin/ui/agent/chats/{id}`.
+const PAGE_CHAT_SEGMENT: usize = 7;
+/// Segment of `agent` or `admin` in `/genesys/1/...`.
+const GROUP_SEGMENT: usize = 3;
 /// Segment of the id in `/genesys/1/cs/services/{id}`.
 const CS_SERVICE_ID_SEGMENT: usize = 5;
 
@@ -104,9 +108,14 @@ pub(super) fn admin_name(request: &HttpRequest) -> Result<String, ApiError> {
     segment(request, ADMIN_NAME_SEGMENT)
 }
 
-/// The id in `/genesys/1/agent/chats/{id}`.
+/// The id in `/genesys/1/agent/chats/{id}` and `/genesys/1/admin/ui/agent/chats/{id}`.
 pub(super) fn agent_chat(request: &HttpRequest) -> Result<String, ApiError> {
-    segment(request, AGENT_CHAT_SEGMENT)
+    let group = segment(request, GROUP_SEGMENT)?;
+    if group == "admin" {
+        segment(request, PAGE_CHAT_SEGMENT)
+    } else {
+        segment(request, AGENT_CHAT_SEGMENT)
+    }
 }
 
 /// The table of a page below `/genesys/1/admin/ui/{collection}` or `/genesys/1/admin/ui/new/{collection}`.

@@ -10,7 +10,7 @@ use actix_web::{
 };
 
 use super::{
-    admin_ui::{self, session_middleware},
+    admin_ui::{self, chat_session, session_middleware},
     endpoint::{Endpoint, unknown_route},
     hints::NotFoundHints,
     listener::ListenerConfig,
@@ -20,9 +20,9 @@ use super::{
     },
     openapi::{Document, surface::ApiSurface},
     routes::{
-        admin_routes, agent_routes, client_key_route, client_routes, comet_routes, documents,
-        health_routes, match_routes, metrics_route, status_routes, storage_key_route,
-        storage_routes,
+        admin_routes, agent_routes, client_key_route, client_routes, comet_routes,
+        console_agent_routes, documents, health_routes, match_routes, metrics_route, status_routes,
+        storage_key_route, storage_routes,
     },
 };
 use crate::settings::Settings;
@@ -151,15 +151,20 @@ fn register_routes_with_api_key<const N: usize>(
 
 /// Registers the pages of the console.
 fn register_admin_ui(config: &mut ServiceConfig, listener: &ListenerConfig) {
-    let (public, streams, pages) = (
+    let agent = |resource: Resource| resource.wrap(from_fn(chat_session::require_session));
+    register(config, console_agent_routes(), listener, agent);
+    let (public, streams, shared, pages) = (
         admin_ui::public_routes(),
         admin_ui::stream_routes(),
+        admin_ui::shared_routes(),
         admin_ui::routes(),
     );
     let public_page = |page: Resource| page.wrap(from_fn(session_middleware::public_page));
     register(config, public.map(Endpoint::page), listener, public_page);
     let stream = |page: Resource| page.wrap(from_fn(session_middleware::require_stream_session));
     register(config, streams.map(Endpoint::page), listener, stream);
+    let shared_page = |page: Resource| page.wrap(from_fn(session_middleware::require_any_session));
+    register(config, shared.map(Endpoint::page), listener, shared_page);
     let page = |page: Resource| page.wrap(from_fn(session_middleware::require_session));
     register(config, pages.map(Endpoint::page), listener, page);
 }

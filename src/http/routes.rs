@@ -237,27 +237,39 @@ pub(super) fn admin_routes() -> [Endpoint; 14] {
 )]
 struct AgentApi;
 
+/// The routes of agents below a prefix.
+macro_rules! agent_routes_below {
+    ($prefix:literal) => {
+        [
+            route(concat!($prefix, "/chats")).get(chats::list_chats),
+            route(concat!($prefix, "/chats/{id}")).get(chats::get_chat),
+            route(concat!($prefix, "/chats/{id}/events"))
+                .method(Method::GET, get().to(events::stream_chat)),
+            route(concat!($prefix, "/events")).method(Method::GET, get().to(events::stream_chats)),
+            route(concat!($prefix, "/chats/{id}/join"))
+                .method(Method::POST, post().to(chat_requests::join_chat)),
+            route(concat!($prefix, "/chats/{id}/send"))
+                .method(Method::POST, post().to(chat_requests::send_message)),
+            route(concat!($prefix, "/chats/{id}/typing"))
+                .method(Method::POST, post().to(chat_requests::set_typing)),
+            route(concat!($prefix, "/chats/{id}/leave"))
+                .method(Method::POST, post().to(chat_requests::leave_chat)),
+            route(concat!($prefix, "/chats/{id}/end"))
+                .method(Method::POST, post().to(chat_requests::end_chat)),
+            route(concat!($prefix, "/availability"))
+                .method(Method::PUT, put().to(availability::set_availability)),
+        ]
+    };
+}
+
 /// The routes of agents.
 pub(super) fn agent_routes() -> [Endpoint; 10] {
-    [
-        route("/genesys/1/agent/chats").get(chats::list_chats),
-        route("/genesys/1/agent/chats/{id}").get(chats::get_chat),
-        route("/genesys/1/agent/chats/{id}/events")
-            .method(Method::GET, get().to(events::stream_chat)),
-        route("/genesys/1/agent/events").method(Method::GET, get().to(events::stream_chats)),
-        route("/genesys/1/agent/chats/{id}/join")
-            .method(Method::POST, post().to(chat_requests::join_chat)),
-        route("/genesys/1/agent/chats/{id}/send")
-            .method(Method::POST, post().to(chat_requests::send_message)),
-        route("/genesys/1/agent/chats/{id}/typing")
-            .method(Method::POST, post().to(chat_requests::set_typing)),
-        route("/genesys/1/agent/chats/{id}/leave")
-            .method(Method::POST, post().to(chat_requests::leave_chat)),
-        route("/genesys/1/agent/chats/{id}/end")
-            .method(Method::POST, post().to(chat_requests::end_chat)),
-        route("/genesys/1/agent/availability")
-            .method(Method::PUT, put().to(availability::set_availability)),
-    ]
+    agent_routes_below!("/genesys/1/agent")
+}
+
+/// The same routes for the console, with its sessions.
+pub(super) fn console_agent_routes() -> [Endpoint; 10] {
+    agent_routes_below!("/genesys/1/admin/ui/agent")
 }
 
 #[derive(OpenApi)]

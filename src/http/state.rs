@@ -31,8 +31,8 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// Creates the state of a worker, on its thread. `admin` is `None` if the admin API is disabled, `agents` if no
-    /// agents are configured.
+    /// Creates the state of a worker, on its thread. `admin` is `None` if the admin API is disabled, `agents` if also
+    /// no agents are configured.
     #[must_use]
     pub fn new(
         services: Services,

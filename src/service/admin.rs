@@ -22,11 +22,11 @@ pub use self::{
     replica_stats::{ReplicaStats, StatsSampler},
     replicas::deregister,
     restore::LostEntries,
-    sessions::AdminSession,
+    sessions::{AdminSession, SessionRole},
     store_status::{Overview, StoreOutage, StoreStatus},
 };
 use super::{
-    Catalog, CatalogContext, CatalogError, CatalogFile, CurrentCatalog, EntryError,
+    Agents, Catalog, CatalogContext, CatalogError, CatalogFile, CurrentCatalog, EntryError,
     FailedCredentials, ServiceError, Services, access_policy::RequiredCredentials,
     catalog::table_label,
 };
@@ -91,6 +91,8 @@ pub struct Admin {
     services: Services,
     store: Arc<dyn AdminStore>,
     credentials: Arc<RequiredCredentials>,
+    /// The agents, who can sign in to the console.
+    agents: Option<Agents>,
 }
 
 /// Why an admin operation failed. Nothing was changed.
@@ -152,6 +154,7 @@ impl Admin {
         context: Arc<AdminContext>,
         services: Services,
         store: Arc<dyn AdminStore>,
+        agents: Option<Agents>,
     ) -> Option<Self> {
         let credentials = RequiredCredentials::resolve(
             &context.settings.credentials(),
@@ -163,6 +166,7 @@ impl Admin {
             services,
             store,
             credentials: Arc::new(credentials),
+            agents,
         })
     }
 }

@@ -1,10 +1,5 @@
 //! Chats on services of the builtin `request-chat`: requests of clients and agents, and their listeners.
 
-pub(super) use self::{
-    client::ChatResponse,
-    request::{ChatRequest, chat_path},
-    start::ChatStart,
-};
 pub use self::{
     agents::{
         AgentContext, AgentCredentials, AgentEvent, AgentRequest, AgentStream, Agents, ChatDetail,
@@ -13,6 +8,11 @@ pub use self::{
     listeners::{ChatListener, ChatListeners},
     object::{ChatObject, PublicAddress},
     stream::{ChatStream, ChatStreamItem},
+};
+pub(super) use self::{
+    client::ChatResponse,
+    request::{ChatRequest, chat_path},
+    start::ChatStart,
 };
 
 mod agents;

@@ -4,6 +4,7 @@ mod audit_log;
 mod browser;
 mod browser_fixture;
 mod catalog;
+mod chats;
 mod clock_skew;
 mod entry_form;
 mod fixture;

@@ -22,12 +22,18 @@ const CSS: &str = "text/css;charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript;charset=utf-8";
 
 /// Name, content type, content.
-const ASSETS: [(&str, &str, &str); 7] = [
+const ASSETS: [(&str, &str, &str); 9] = [
     ("pages.css", CSS, include_str!("assets/pages.css")),
     ("pages.js", JAVASCRIPT, include_str!("assets/pages.js")),
     ("try_it.js", JAVASCRIPT, include_str!("assets/try_it.js")),
     ("chat.css", CSS, include_str!("assets/chat.css")),
     ("chat.js", JAVASCRIPT, include_str!("assets/chat.js")),
+    (
+        "chat_list.js",
+        JAVASCRIPT,
+        include_str!("assets/chat_list.js"),
+    ),
+    ("chats.js", JAVASCRIPT, include_str!("assets/chats.js")),
     (
         "try_chat.js",
         JAVASCRIPT,

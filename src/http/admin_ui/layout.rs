@@ -1,19 +1,30 @@
 //! The layout of all pages.
 
 use super::signed_in::SignedIn;
-use crate::{http::health, model::readiness::Status, service::StoreOutage, settings::VERSION};
+use crate::{
+    http::health,
+    model::readiness::Status,
+    service::{SessionRole, StoreOutage},
+    settings::VERSION,
+};
+
+type MenuItem = (&'static str, &'static str, &'static str);
 
 /// The menu: section, path below the console, label.
-pub(super) const MENU: &[(&str, &str, &str)] = &[
+const MENU: &[MenuItem] = &[
     ("overview", "", "Overview"),
     ("services", "/services", "Service definitions"),
     ("groups", "/groups", "Resource groups"),
     ("active-services", "/active-services", "Active services"),
+    ("chats", "/chats", "Chats"),
     ("try-chat", "/try-chat", "Try chat"),
     ("try", "/try", "API explorer"),
     ("api", "/api", "API reference"),
     ("audit-log", "/audit-log", "Audit log"),
 ];
+
+/// The only section for agents.
+const AGENT_SECTION: &str = "chats";
 
 /// The frame of every page: title, menu, outage banner.
 pub(super) struct Layout {
@@ -21,6 +32,8 @@ pub(super) struct Layout {
     /// The section of the menu that is marked as current.
     pub(super) section: &'static str,
     pub(super) version: &'static str,
+    /// The role of the user; `None` on the sign-in page.
+    role: Option<SessionRole>,
     /// The user name of the session; `None` on the sign-in page.
     pub(super) user_name: Option<String>,
     pub(super) form_token: String,
@@ -54,11 +67,25 @@ impl Layout {
             title: title.into(),
             section,
             version: VERSION,
+            role: Some(session.role),
             user_name: Some(session.operator.clone()),
             form_token: session.form_token.clone(),
             outage: session.outage.clone(),
             readyz: session.readiness().map(Readyz::from),
         }
+    }
+
+    /// The items of the menu for the user. The first one is its home page.
+    pub(super) fn menu(&self) -> impl Iterator<Item = &'static MenuItem> {
+        let is_agent = self.role == Some(SessionRole::Agent);
+        let items = MENU.iter();
+        items.filter(move |(section, _, _)| !is_agent || *section == AGENT_SECTION)
+    }
+
+    /// The path below the console and the label of the home page of the user.
+    pub(super) fn home(&self) -> (&'static str, &'static str) {
+        let first = self.menu().next();
+        first.map_or(("", ""), |(_, path, label)| (path, label))
     }
 
     /// The layout of pages without a session.
@@ -67,6 +94,7 @@ impl Layout {
             title: title.to_owned(),
             section: "",
             version: VERSION,
+            role: None,
             user_name: None,
             form_token: String::new(),
             outage: None,

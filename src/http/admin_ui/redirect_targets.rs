@@ -8,8 +8,10 @@ use actix_web::{
 };
 
 use super::{HOME, percent_encode};
-use crate::http::endpoint::Endpoint;
+use crate::{http::endpoint::Endpoint, service::SessionRole};
 
+/// The page of agents.
+pub(super) const CHATS_PATH: &str = "/genesys/1/admin/ui/chats";
 pub(super) const SIGN_IN_PATH: &str = "/genesys/1/admin/ui/sign-in";
 
 /// The path patterns of the pages, and whether they allow GET. A static, because compiling a pattern is expensive and
@@ -17,10 +19,10 @@ pub(super) const SIGN_IN_PATH: &str = "/genesys/1/admin/ui/sign-in";
 static PAGES: OnceLock<Vec<(ResourceDef, bool)>> = OnceLock::new();
 
 /// Registers the pages as possible targets of a redirect, in the order of their routes. All workers have the same pages.
-pub(super) fn register(pages: &[Endpoint]) {
+pub(super) fn register<'a>(pages: impl Iterator<Item = &'a Endpoint>) {
     let allows_get = |page: &Endpoint| page.allowed_methods.contains(&Method::GET);
     let pattern = |page: &Endpoint| (ResourceDef::new(page.name), allows_get(page));
-    PAGES.get_or_init(|| pages.iter().map(pattern).collect());
+    PAGES.get_or_init(|| pages.map(pattern).collect());
 }
 
 /// The URL of the sign-in page, with a redirect back to `page` if that is allowed.
@@ -30,6 +32,16 @@ pub(super) fn sign_in_url(page: &Uri) -> String {
         format!("{SIGN_IN_PATH}?to={}", percent_encode(page))
     } else {
         SIGN_IN_PATH.to_owned()
+    }
+}
+
+/// The page to show after a sign-in: the requested one if the user has access to it.
+pub(super) fn after_sign_in(role: SessionRole, target: &str) -> &str {
+    let is_chats = || target.split('?').next() == Some(CHATS_PATH);
+    match role {
+        SessionRole::Agent if !is_chats() || !is_safe_redirect(target) => CHATS_PATH,
+        SessionRole::Administrator if !is_safe_redirect(target) => HOME,
+        SessionRole::Agent | SessionRole::Administrator => target,
     }
 }
 

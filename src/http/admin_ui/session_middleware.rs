@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use actix_web::{
-    Error, HttpMessage, HttpRequest, HttpResponse,
+    Error, HttpMessage, HttpRequest, HttpResponse, ResponseError,
     body::{BoxBody, EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -21,11 +21,14 @@ use askama::Template;
 
 use super::{
     Layout, PageError, assets, event_stream::session_expired_response, redirect_see_other,
-    redirect_targets::sign_in_url, session_cookie::session_token, signed_in::SignedIn,
+    redirect_targets::sign_in_url, render, session_cookie::session_token, signed_in::SignedIn,
 };
-use crate::http::{
-    ApiError, AppState, admin_api, health,
-    middleware::{csrf::check_site, security_headers},
+use crate::{
+    http::{
+        ApiError, AppState, admin_api, health,
+        middleware::{csrf::check_site, security_headers},
+    },
+    service::SessionRole,
 };
 
 /// Allows only resources of this origin, and no embedding in frames. Clients can store arbitrary files at this origin, so
@@ -43,8 +46,22 @@ static PAGE_CSP: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::try_from(policy).unwrap_or(deny_all)
 });
 
-/// Requires a session; redirects to the sign-in page without one.
+/// Requires the session of an administrator; redirects to the sign-in page without a session.
 pub(in crate::http) async fn require_session<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
+    let session = load_session(request.request(), SessionRefresh::Extend).await;
+    if let Ok(Some(agent)) = &session
+        && agent.role == SessionRole::Agent
+    {
+        return reject_agent(request, agent);
+    }
+    run_with_session(request, next, session, redirect_to_sign_in).await
+}
+
+/// Requires a session, of an administrator or an agent; redirects to the sign-in page without one.
+pub(in crate::http) async fn require_any_session<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
@@ -52,7 +69,7 @@ pub(in crate::http) async fn require_session<B: MessageBody>(
     run_with_session(request, next, session, redirect_to_sign_in).await
 }
 
-/// Requires a session for an event stream. Streams do not extend the session; without one, the response is the event
+/// Requires the session of an administrator for an event stream. Streams do not extend the session; without one, the response is the event
 /// `session-expired`.
 pub(in crate::http) async fn require_stream_session<B: MessageBody>(
     request: ServiceRequest,
@@ -63,13 +80,33 @@ pub(in crate::http) async fn require_stream_session<B: MessageBody>(
         return public_page(request, next).await;
     }
     let session = load_session(request.request(), SessionRefresh::Peek).await;
+    if let Ok(Some(agent)) = &session
+        && agent.role == SessionRole::Agent
+    {
+        return reject_agent(request, agent);
+    }
     run_with_session(request, next, session, |_| session_expired_response()).await
+}
+
+/// The response to an agent for a page of administrators.
+fn reject_agent<B: MessageBody>(
+    request: ServiceRequest,
+    agent: &SignedIn,
+) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
+    let error = PageError::from(ApiError::Forbidden(
+        "this page is for administrators; agents have access to Chats",
+    ));
+    let layout = Layout::new(agent, "", error.title());
+    let response = render(error.status_code(), &error.page(layout))?;
+    let mut response = request.into_response(response).map_into_left_body();
+    add_security_headers(response.headers_mut());
+    Ok(response)
 }
 
 async fn run_with_session<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
-    session: Result<Option<SignedIn>, PageError>,
+    session: Result<Option<SignedIn>, ApiError>,
     without_session: impl FnOnce(&HttpRequest) -> HttpResponse,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
     let mut response = match session {
@@ -82,7 +119,7 @@ async fn run_with_session<B: MessageBody>(
             request.into_response(response).map_into_left_body()
         }
         Err(error) => {
-            let response = HttpResponse::from_error(error);
+            let response = HttpResponse::from_error(PageError::from(error));
             request.into_response(response).map_into_left_body()
         }
     };
@@ -123,16 +160,20 @@ pub(in crate::http) async fn public_page<B: MessageBody>(
 }
 
 /// How a request affects the session.
-enum SessionRefresh {
+pub(super) enum SessionRefresh {
     Extend,
     /// An open page requests updates; the operator may be idle.
     Peek,
 }
 
-async fn load_session(
+/// The session of the cookie; `None` if it has ended.
+///
+/// # Errors
+/// [`ApiError::Forbidden`] for cross-site requests; errors of the store.
+pub(super) async fn load_session(
     request: &HttpRequest,
     refresh: SessionRefresh,
-) -> Result<Option<SignedIn>, PageError> {
+) -> Result<Option<SignedIn>, ApiError> {
     check_site(request)?;
     let Some(token) = session_token(request) else {
         return Ok(None);
@@ -165,8 +206,8 @@ fn redirect_to_sign_in(request: &HttpRequest) -> HttpResponse {
     )))
 }
 
-fn add_security_headers(headers: &mut HeaderMap) {
-    // Downloads have a stricter policy of their own.
+/// The headers of all responses of the console. Downloads have a stricter policy of their own.
+pub(super) fn add_security_headers(headers: &mut HeaderMap) {
     let stricter = headers.get(CONTENT_SECURITY_POLICY).cloned();
     security_headers::add_security_headers(headers);
     let policy = stricter.unwrap_or_else(|| PAGE_CSP.clone());

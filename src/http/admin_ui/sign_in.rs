@@ -9,10 +9,10 @@ use askama::Template;
 use secrecy::ExposeSecret;
 
 use super::{
-    HOME, Layout, PageError, PageResult, copy_error_headers,
+    Layout, PageError, PageResult, copy_error_headers,
     form::Form,
     ok_page, redirect_see_other,
-    redirect_targets::{SIGN_IN_PATH, is_safe_redirect},
+    redirect_targets::{SIGN_IN_PATH, after_sign_in},
     render,
     session_cookie::{session_cookie, session_token},
     signed_in::SignedIn,
@@ -55,14 +55,14 @@ pub(super) async fn sign_in(
         form.text("password").to_owned().into(),
     )));
     let address = client_address(&request, &state.trusted_proxies);
-    let token = admin_api::admin_service(&state)?
+    let signed_in = admin_api::admin_service(&state)?
         .sign_in(&credentials, address)
         .await;
-    let token = match token.map_err(ApiError::from) {
-        Ok(token) => token,
+    let (token, role) = match signed_in.map_err(ApiError::from) {
+        Ok(signed_in) => signed_in,
         Err(error) => return sign_in_failed_page(&error, name, to),
     };
-    let mut response = redirect_see_other(if is_safe_redirect(&to) { &to } else { HOME });
+    let mut response = redirect_see_other(after_sign_in(role, &to));
     let cookie = session_cookie(&request, token.expose_secret()).to_string();
     add_cookie(&mut response, &cookie)?;
     Ok(response)

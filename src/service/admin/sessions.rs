@@ -14,17 +14,31 @@ use subtle::ConstantTimeEq;
 use tracing::info;
 
 use super::{Admin, AdminError, StoreOutage};
-use crate::{model::Timestamp, service::BasicCredentials};
+use crate::{
+    model::Timestamp,
+    service::{BasicCredentials, ServiceError},
+};
 
 /// Maximum length of a user name.
 const MAX_USERNAME_BYTES: usize = 128;
 const TOKEN_BYTES: usize = 32;
+
+/// The role of the user of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionRole {
+    /// Has access to everything.
+    Administrator,
+    /// An agent of chats, who has access to them only.
+    Agent,
+}
 
 /// The session of an operator.
 #[derive(Debug)]
 pub struct AdminSession {
     /// The user name.
     pub operator: String,
+    /// Its role.
+    pub role: SessionRole,
     /// The maximum expiration time of the session.
     pub expires_at: Timestamp,
     /// The CSRF token of forms in this session.
@@ -37,7 +51,16 @@ pub struct AdminSession {
 #[derive(Serialize, Deserialize)]
 struct StoredSession {
     operator: String,
+    role: StoredRole,
     until: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredRole {
+    Administrator,
+    /// With a key derived from the password of the agent, so that a new password invalidates the session.
+    Agent(String),
 }
 
 impl AdminSession {
@@ -49,7 +72,8 @@ impl AdminSession {
 }
 
 impl Admin {
-    /// Checks the credentials and creates a session. Returns its token.
+    /// Checks the credentials, those of an administrator or of an agent, and creates a session. Returns its token and
+    /// its role.
     ///
     /// # Errors
     /// [`ServiceError::Unauthorized`](crate::service::ServiceError);
@@ -59,8 +83,8 @@ impl Admin {
         &self,
         credentials: &BasicCredentials,
         address: Option<IpAddr>,
-    ) -> Result<SecretString, AdminError> {
-        self.authorize_sign_in(credentials, address).await?;
+    ) -> Result<(SecretString, SessionRole), AdminError> {
+        let role = self.authorize_sign_in(credentials, address).await?;
         let name = credentials.0.as_ref().map_or("", |(name, _)| name.as_str());
         if name.len() > MAX_USERNAME_BYTES || name.chars().any(char::is_control) {
             let message = format!(
@@ -72,6 +96,7 @@ impl Admin {
         let settings = &self.context.settings;
         let stored_session = StoredSession {
             operator: name.to_owned(),
+            role: self.stored_role(name, role)?,
             until: self.store.now()?.after(settings.session_max_age).millis(),
         };
         let json = serde_json::to_string(&stored_session).unwrap_or_default();
@@ -80,8 +105,37 @@ impl Admin {
             .create_session(&session_key, &json, settings.session_idle_timeout)
             .await?;
         let client = address.map(|address| address.to_string());
-        info!(operator = name, client, "operator signed in");
-        Ok(token.into())
+        info!(operator = name, ?role, client, "operator signed in");
+        Ok((token.into(), role))
+    }
+
+    fn stored_role(&self, name: &str, role: SessionRole) -> Result<StoredRole, ServiceError> {
+        match role {
+            SessionRole::Administrator => Ok(StoredRole::Administrator),
+            SessionRole::Agent => {
+                let key = self.agent_key(name).ok_or(ServiceError::Unauthorized(
+                    "there is no password of this agent",
+                ))?;
+                Ok(StoredRole::Agent(key))
+            }
+        }
+    }
+
+    /// The key of the password of an agent; `None` if it has none.
+    fn agent_key(&self, name: &str) -> Option<String> {
+        let hash = self.agents.as_ref()?.password_hash(name)?;
+        Some(self.derive_key("agent", &hash.to_phc()))
+    }
+
+    /// The role of a stored session; `None` if the password of the agent has changed.
+    fn session_role(&self, stored: &StoredSession) -> Option<SessionRole> {
+        match &stored.role {
+            StoredRole::Administrator => Some(SessionRole::Administrator),
+            StoredRole::Agent(key) => {
+                let current = self.agent_key(&stored.operator)?;
+                (current == *key).then_some(SessionRole::Agent)
+            }
+        }
     }
 
     /// The session of a token, with its idle timeout restarted; `None` if it has expired.
@@ -119,12 +173,15 @@ impl Admin {
             return Ok(None);
         };
         let until = Timestamp::from_millis(stored_session.until);
-        if until <= self.store.now()? {
+        let role = self.session_role(&stored_session);
+        let is_expired = until <= self.store.now()?;
+        let Some(role) = role.filter(|_| !is_expired) else {
             self.store.delete_session(session_key).await?;
             return Ok(None);
-        }
+        };
         Ok(Some(AdminSession {
             operator: stored_session.operator,
+            role,
             expires_at: until,
             form_token: self.derive_key("form", token),
             outage,

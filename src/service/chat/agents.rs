@@ -16,7 +16,7 @@ use crate::{
         Binary, Cursor, ServiceId,
         chat::{Chat, ChatAction, ChatOutcome, ChatReply, ChatState, ChatWindow, ListedChats},
     },
-    service::{AdminContext, FailedCredentials, ServiceError, Services, StorageStrings},
+    service::{FailedCredentials, ServiceError, Services, StorageStrings},
     settings::Settings,
     store::AdminStore,
     telemetry::metrics::ChatMetrics,
@@ -32,9 +32,13 @@ mod requests;
 mod stream;
 mod verified_passwords;
 
+/// The largest position in a request.
+const MAX_POSITION: u64 = 1 << 53;
+
 /// The state that the agents of all workers share.
 pub struct AgentContext {
-    access: AgentAccess,
+    /// `None` if no agents are configured: administrators act as agents in the console.
+    access: Option<AgentAccess>,
     failed_credentials: Arc<FailedCredentials>,
     open_chats: OpenChats,
     metrics: ChatMetrics,
@@ -43,18 +47,22 @@ pub struct AgentContext {
 }
 
 impl AgentContext {
-    /// The agents of `settings`; `None` if there are none.
+    /// The agents of `settings`; `None` if there are none and the console is disabled.
     #[must_use]
     pub fn new(
         settings: &Settings,
-        admin: &AdminContext,
-        metrics: ChatMetrics,
+        failed_credentials: &Arc<FailedCredentials>,
+        metrics: &ChatMetrics,
     ) -> Option<Arc<Self>> {
+        let access = AgentAccess::new(&settings.agents);
+        if access.is_none() && settings.admin.password.is_none() {
+            return None;
+        }
         Some(Arc::new(Self {
-            access: AgentAccess::new(&settings.agents)?,
-            failed_credentials: Arc::clone(&admin.failed_credentials),
+            access,
+            failed_credentials: Arc::clone(failed_credentials),
             open_chats: OpenChats::new(settings.agents.max_streams),
-            metrics,
+            metrics: metrics.clone(),
             audit_log_entries: settings.admin.audit_log_entries,
         }))
     }
@@ -131,6 +139,16 @@ impl Agents {
             user_data,
             files: description.binaries,
         })
+    }
+
+    /// Checks that a service has a chat.
+    ///
+    /// # Errors
+    /// As [`Agents::read_chat`].
+    pub async fn require_chat(&self, id: &ServiceId) -> Result<(), ServiceError> {
+        let after_all = MAX_POSITION;
+        let read = self.update(id, &ChatAction::Read, after_all);
+        read.await.map(drop)
     }
 
     /// Performs an action, and returns the chat after it with the events after `position`.

@@ -120,7 +120,7 @@ async fn pages_are_usable_with_the_keyboard(fixture: BrowserFixture) {
 }
 
 /// Page and name of its screenshot.
-const PAGES: [(&str, &str); 12] = [
+const PAGES: [(&str, &str); 13] = [
     ("", "overview"),
     ("/services", "service-definitions"),
     (
@@ -136,6 +136,7 @@ const PAGES: [(&str, &str); 12] = [
     ("/catalog", "import-export"),
     ("/active-services", "active-services"),
     ("/audit-log", "audit-log"),
+    ("/chats", "chats"),
     ("/try-chat", "try-chat"),
     ("/try?operation=createService", "api-explorer"),
     ("/api", "api-reference"),
@@ -225,7 +226,7 @@ _service = 'store'
 ";
 
 /// Inspects a page in light and dark, wide and narrow; takes screenshots.
-async fn inspect_page(browser: &Browser, name: &str) {
+pub(super) async fn inspect_page(browser: &Browser, name: &str) {
     for scheme in ["light", "dark"] {
         browser.set_color_scheme(scheme).await;
         browser.resize(360, 740).await;

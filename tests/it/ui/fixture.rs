@@ -20,6 +20,11 @@ pub(super) struct AdminSession<'a> {
 impl<'a> AdminSession<'a> {
     /// Signs in with the default password.
     pub(super) async fn sign_in(app: &'a TestApp) -> Self {
+        Self::sign_in_as(app, "admin", PASSWORD).await
+    }
+
+    /// Signs in.
+    pub(super) async fn sign_in_as(app: &'a TestApp, name: &str, password: &str) -> Self {
         // The tests inspect redirects instead of following them.
         let client = Client::builder().redirect(Policy::none()).build().unwrap();
         let mut session = Self {
@@ -27,7 +32,7 @@ impl<'a> AdminSession<'a> {
             client,
             cookie: String::new(),
         };
-        let form = format!("name=admin&password={}", encode(PASSWORD));
+        let form = format!("name={}&password={}", encode(name), encode(password));
         let sign_in = session.request(Method::POST, "/sign-in").form_body(&form);
         let response = TestResponse::send(sign_in).await;
         assert_eq!(response.status, 303, "{}", response.text());

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// All pages of a fresh installation, and the page of a service.
-async fn all_pages(app: &TestApp) -> Vec<String> {
+pub(super) async fn all_pages(app: &TestApp) -> Vec<String> {
     let service = create_service(app, "store").await.service_id();
     let service_page = format!("/active-services/{}", id_of(&service));
     let fixed = [
@@ -21,6 +21,7 @@ async fn all_pages(app: &TestApp) -> Vec<String> {
         "/groups/DNIS",
         "/new/groups",
         "/catalog",
+        "/chats",
         "/try-chat",
         "/try",
         "/api",
@@ -63,7 +64,7 @@ async fn pages_are_not_cached() {
         let form = session.unauthenticated_request(Method::POST, page);
         check(page, &TestResponse::send(form.form_body("")).await, status);
     }
-    assert_eq!(checked, 2 * 14 + 8 + 2);
+    assert_eq!(checked, 2 * 15 + 8 + 2);
 }
 
 #[tokio::test]

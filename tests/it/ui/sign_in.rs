@@ -203,7 +203,7 @@ async fn session_expires_when_idle_and_when_the_password_changes() {
     assert_redirected_to_sign_in(&page(&changed, &cookie).await);
     assert_eq!(page(&app, &cookie).await.status, StatusCode::OK);
     // A session past its maximum age.
-    let expired = "{\"operator\":\"admin\",\"until\":1}";
+    let expired = "{\"operator\":\"admin\",\"role\":\"administrator\",\"until\":1}";
     cmd("SET")
         .arg(key)
         .arg(expired)

@@ -62,6 +62,9 @@ class ChatTranscript {
 
   // Appends the events of a chat object that are not shown yet. Returns the messages and notices among them.
   append(chat) {
+    const before = chat.transcriptPosition - chat.transcriptToShow.length;
+    // Events after a gap arrive again, without it.
+    if (before > this.last) return [];
     const wasAtEnd = this.isAtEnd();
     const isLive = this.rows.childElementCount > 0;
     const events = this.positioned(chat).filter(([position]) => position > this.last);

@@ -82,7 +82,9 @@ async function start() {
   const parameters = fields.nickname ? { userDisplayName: fields.nickname } : {};
   if (fields.subject) parameters.subject = fields.subject;
   isOver = false;
-  document.getElementById("service-link").href = `/genesys/1/admin/ui/active-services/${encodeURIComponent(created._id)}`;
+  for (const [id, path] of [["agent-link", "chats?id="], ["service-link", "active-services/"]]) {
+    document.getElementById(id).href = `/genesys/1/admin/ui/${path}${encodeURIComponent(created._id)}`;
+  }
   const chat = await post(chatUrl, parameters);
   startForm.hidden = true;
   chatSection.hidden = false;

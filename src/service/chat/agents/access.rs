@@ -58,6 +58,16 @@ impl AgentAccess {
         })
     }
 
+    /// Whether any agent has a password.
+    pub(super) fn has_passwords(&self) -> bool {
+        !self.users.is_empty()
+    }
+
+    /// The hash of the password of an agent.
+    pub(super) fn password_hash(&self, name: &str) -> Option<&PasswordHash> {
+        self.users.get(name)
+    }
+
     /// The name of the agent with this API key. The keys are compared in constant time.
     pub(super) fn name_of_key(&self, key: &[u8]) -> Option<&str> {
         let mut name = None;

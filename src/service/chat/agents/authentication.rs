@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use secrecy::SecretString;
 use tracing::warn;
 
-use super::Agents;
-use crate::service::ServiceError;
+use super::{Agents, access::AgentAccess};
+use crate::{password_hash::PasswordHash, service::ServiceError};
 
 /// The credentials of a request of an agent.
 #[derive(Debug)]
@@ -33,7 +33,9 @@ impl Agents {
         credentials: AgentCredentials,
         address: Option<IpAddr>,
     ) -> Result<String, ServiceError> {
-        let (access, failed) = (&self.context.access, &self.context.failed_credentials);
+        let failed = &self.context.failed_credentials;
+        let access = self.context.access.as_ref();
+        let access = access.ok_or(ServiceError::Unauthorized("no agents are configured"))?;
         match credentials {
             AgentCredentials::Missing => Err(ServiceError::Unauthorized(
                 "the API for agents requires a user name and a password (HTTP Basic), or an API key",
@@ -53,6 +55,19 @@ impl Agents {
                 Ok(name)
             }
         }
+    }
+
+    /// Whether any agent has a password.
+    #[must_use]
+    pub fn have_passwords(&self) -> bool {
+        let access = self.context.access.as_ref();
+        access.is_some_and(AgentAccess::has_passwords)
+    }
+
+    /// The hash of the password of an agent; `None` if it has none.
+    #[must_use]
+    pub fn password_hash(&self, name: &str) -> Option<&PasswordHash> {
+        self.context.access.as_ref()?.password_hash(name)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The requests of agents on a chat.
 
-use super::Agents;
+use super::{Agents, MAX_POSITION};
 use crate::{
     model::{
         ServiceId,
@@ -15,8 +15,6 @@ use crate::{
 
 /// The maximum number of characters of a nickname.
 const MAX_NICKNAME_CHARACTERS: usize = 64;
-/// The largest position in a request.
-const MAX_POSITION: u64 = 1 << 53;
 
 /// A request of an agent on a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
