@@ -1,5 +1,7 @@
 //! Redis in production: outages, crashes, Sentinel, Cluster, several replicas. These tests start their own servers.
 
+mod chat_history;
+mod chat_signals;
 mod cleanup_replicas;
 mod comet;
 mod crashes;

@@ -165,9 +165,10 @@ fn right_probes(target: &CheckTarget<'_>, key: &str) -> Vec<RightProbe> {
     for one in target.node.notification_channels() {
         channel(Requirement::Always, "SUBSCRIBE", &one, "");
     }
-    let changes = store.keys.catalog_channel();
-    channel(Requirement::Optional, "SUBSCRIBE", &changes, "");
-    channel(Requirement::Optional, "PUBLISH", &changes, "check");
+    for changes in [store.keys.catalog_channel(), store.keys.chat_channel()] {
+        channel(Requirement::Optional, "SUBSCRIBE", &changes, "");
+        channel(Requirement::Optional, "PUBLISH", &changes, "check");
+    }
     let last = probes.len().saturating_sub(1);
     probes.splice(last..last, keys);
     probes

@@ -88,6 +88,8 @@ async fn missing_key_pattern_is_reported_with_and_without_acl() {
         wait_for_result(address, "rights", 0.0).await;
         for rule in [
             "~sb1:own:*",
+            "~sb1:chat:*",
+            "~sb1:{chats}:*",
             "~sb1:grp:*",
             "~sb1:blob:*",
             "~sb1:idem:*",

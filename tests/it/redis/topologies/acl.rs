@@ -8,6 +8,8 @@ use reqwest::{Client, Method, redirect::Policy};
 use crate::support::{
     Bodies, Multipart, TestApp, TestRedis, TestResponse,
     bookings::{book_number, eventually, match_call},
+    chat::{request_chat, start_chat},
+    event_stream::EventStream,
     random_prefix,
 };
 
@@ -82,7 +84,8 @@ async fn documented_rights_are_sufficient() {
         booked.code()
     );
     assert_eq!(match_call(&app, &call).await, booked.id);
-    for service in [&service, &idempotent, &booked.service_path()] {
+    let chat = use_chat(&app).await;
+    for service in [&service, &idempotent, &booked.service_path(), &chat] {
         TestResponse::send(app.delete(service)).await.assert_ok();
     }
     eventually("everything is released", async || {
@@ -97,6 +100,20 @@ async fn documented_rights_are_sufficient() {
     let denied = denied.iter().map(|entry| format!("{entry:?}"));
     let denied: Vec<String> = denied.filter(|entry| !entry.contains("setinfo")).collect();
     assert!(denied.is_empty(), "{denied:?}");
+}
+
+/// Uses all commands of a chat; returns the path of its service.
+async fn use_chat(app: &TestApp) -> String {
+    let service = start_chat(app, "firstName=Ann").await;
+    let events = app.get(&format!("{service}/ixn/chat/events"));
+    let mut stream = EventStream::open(events).await;
+    assert_eq!(stream.next().await.unwrap().id, "1");
+    request_chat(app, &service, "send", "message=Hello").await;
+    assert_eq!(stream.next().await.unwrap().id, "2");
+    for request in ["refresh", "startTyping", "disconnect"] {
+        request_chat(app, &service, request, "").await;
+    }
+    service
 }
 
 /// Uses the admin API; a catalog change reaches the other replica by notification.

@@ -1,0 +1,85 @@
+//! Changes of a chat on one replica wake the listeners on another.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::support::{
+    RedisKind, TestApp, TestRedis,
+    chat::{messages as messages_of, request_chat, start_chat},
+    event_stream::EventStream,
+    random_prefix,
+};
+use redis::cmd;
+
+/// Sends this number of messages at the first replica, each after the previous one has arrived at a listener of the
+/// second one. Returns how long that took.
+async fn exchange(first: &TestApp, second: &TestApp, messages: usize) -> Duration {
+    let service = start_chat(first, "firstName=Ann").await;
+    let events = second.get(&format!("{service}/ixn/chat/events"));
+    let mut stream = EventStream::open(events).await;
+    assert_eq!(stream.next().await.unwrap().id, "1");
+    let started = Instant::now();
+    for n in 0..messages {
+        request_chat(first, &service, "send", &format!("message={n}")).await;
+        let event = stream.next().await.unwrap();
+        assert_eq!(event.id, (n + 2).to_string());
+        assert_eq!(messages_of(&event.data), [n.to_string()]);
+    }
+    started.elapsed()
+}
+
+/// Without signals, each message waits for the next poll: 30 messages would take 30 seconds.
+async fn assert_woken_by_signals(kind: RedisKind) {
+    let (redis, prefix) = (TestRedis::shared_kind(kind), random_prefix());
+    let first = TestApp::start(Some(Arc::clone(&redis)), &prefix, &[]).await;
+    let second = TestApp::start(Some(redis), &prefix, &[]).await;
+    let elapsed = exchange(&first, &second, 30).await;
+    assert!(elapsed < Duration::from_secs(15), "{elapsed:?}");
+}
+
+#[tokio::test]
+async fn listener_on_another_replica_is_woken() {
+    assert_woken_by_signals(RedisKind::Single).await;
+}
+
+#[tokio::test]
+async fn listener_on_another_replica_is_woken_by_a_cluster() {
+    assert_woken_by_signals(RedisKind::Cluster).await;
+}
+
+#[tokio::test]
+async fn listener_on_another_replica_is_woken_behind_sentinels() {
+    assert_woken_by_signals(RedisKind::Sentinel).await;
+}
+
+/// Two replicas whose Redis user has these rights in addition to all commands and keys.
+async fn assert_found_by_poll(rights: &[&str]) {
+    let (redis, prefix) = (Arc::new(TestRedis::dedicated()), random_prefix());
+    let mut connection = redis.connection().await;
+    let mut acl = cmd("ACL");
+    acl.arg("SETUSER").arg("switchboard").arg("on");
+    acl.arg(">hunter2")
+        .arg("~*")
+        .arg("+@all")
+        .arg("resetchannels");
+    acl.arg("&__keyevent@0__:*").arg(rights);
+    acl.exec_async(&mut connection).await.unwrap();
+    let url = redis.url().replace("//", "//switchboard:hunter2@");
+    let settings = [("redis.url", url.as_str())];
+    let first = TestApp::start(Some(Arc::clone(&redis)), &prefix, &settings).await;
+    let second = TestApp::start(Some(redis), &prefix, &settings).await;
+    let elapsed = exchange(&first, &second, 4).await;
+    assert!(elapsed < Duration::from_secs(12), "{elapsed:?}");
+}
+
+#[tokio::test]
+async fn change_is_found_if_redis_denies_the_channel() {
+    assert_found_by_poll(&[]).await;
+}
+
+#[tokio::test]
+async fn change_is_found_if_redis_denies_publishing() {
+    assert_found_by_poll(&["allchannels", "-publish"]).await;
+}
