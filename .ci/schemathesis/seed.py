@@ -1,6 +1,6 @@
 """Creates the services and catalog entries of the API tests, and writes their names as dictionaries.
 
-seed.py ADDRESS FOLDER [--key KEY] [--operator PASSWORD]
+seed.py ADDRESS FOLDER [--key KEY] [--operator PASSWORD] [--chats]
 """
 
 import argparse
@@ -31,6 +31,13 @@ def create_service():
     keys = {"x_api_key": arguments.key} if arguments.key else {}
     multipart = "multipart/form-data; boundary=b"
     return send("service/store", body.encode(), Content_Type=multipart, **keys)["_id"]
+
+
+def start_chat():
+    """Creates a service with a chat."""
+    service = send("service/request-chat", b"")["_id"]
+    send(f"service/{service}/ixn/chat", b"firstName=Ann", Content_Type="application/x-www-form-urlencoded")
+    return service
 
 
 def write(name, entries):
@@ -69,6 +76,7 @@ parser.add_argument("address")
 parser.add_argument("folder")
 parser.add_argument("--key")
 parser.add_argument("--operator")
+parser.add_argument("--chats", action="store_true")
 arguments = parser.parse_args()
 names = ["store", "request-interaction", "request-access", "match-interaction", "app-to-connect-basic"]
 lasting = [create_service() for _ in range(3)]
@@ -78,3 +86,6 @@ write("names-and-lasting.txt", names + lasting)
 write("mortal.txt", [create_service() for _ in range(40)])
 if arguments.operator:
     create_catalog()
+if arguments.chats:
+    write("chats.txt", [start_chat() for _ in range(5)])
+    write("mortal-chats.txt", [start_chat() for _ in range(40)])

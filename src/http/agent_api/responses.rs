@@ -153,7 +153,6 @@ impl<'a> AgentChatResponse<'a> {
 #[schema(as = ChatObject, rename_all = "camelCase")]
 #[expect(dead_code, reason = "only described: the service layer serializes it")]
 pub(in crate::http) struct ChatObjectResponse {
-    /// `DISCONNECTED` if the chat has ended and there are no more events
     #[schema(inline)]
     chat_ixn_state: ChatIxnState,
     chat_session_id: String,
@@ -167,6 +166,7 @@ pub(in crate::http) struct ChatObjectResponse {
     transcript_to_show: Vec<[String; 5]>,
 }
 
+/// `DISCONNECTED` if the chat has ended and there are no more events
 #[derive(ToSchema)]
 #[schema(rename_all = "UPPERCASE")]
 #[expect(dead_code, reason = "only described")]
