@@ -161,8 +161,7 @@ pub async fn start_with_clock(
     let replica_id = replica.id.clone();
     let skew = background.monitor_clock(&settings, wall, readiness.clone());
     let responses = metrics.http.totals.clone();
-    let context = Arc::clone(&admin_context);
-    background.send_heartbeats(replica, context, skew.clone(), responses);
+    background.send_heartbeats(replica, Arc::clone(&admin_context), skew.clone(), responses);
     let memory = MemoryBudgets::new(&settings.limits);
     let catalog = admin_context.current_catalog.clone();
     let sources = Sources {

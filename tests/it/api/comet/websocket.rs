@@ -101,11 +101,11 @@ impl Socket {
         match u16::try_from(payload.len()) {
             Ok(length) if length < 126 => frame.push(0x80 | u8::try_from(length).unwrap()),
             Ok(length) => {
-                frame.push(0x80 | 126);
+                frame.push(0xfe);
                 frame.extend_from_slice(&length.to_be_bytes());
             }
             Err(_) => {
-                frame.push(0x80 | 127);
+                frame.push(0xff);
                 frame.extend_from_slice(&(payload.len() as u64).to_be_bytes());
             }
         }
