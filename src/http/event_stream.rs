@@ -1,6 +1,9 @@
 //! Server-sent events.
 
-use std::fmt::{self, Write};
+use std::{
+    fmt::{self, Write},
+    ops::Range,
+};
 
 use actix_web::{
     HttpResponseBuilder,
@@ -13,8 +16,9 @@ use super::{ApiError, response};
 
 /// The delay in milliseconds after which a client reconnects to a stream that was interrupted.
 const RETRY_MS: u64 = 1_000;
-/// The delay when a stream ends because the replica is shutting down.
-const RETRY_ELSEWHERE_MS: u64 = 0;
+/// The range of the delay when a stream ends because the replica is shutting down or cannot serve it: short, but random,
+/// so that clients do not all reconnect at the same time.
+const RETRY_ELSEWHERE_MS: Range<u64> = 100..1_000;
 
 /// The head of a response with a stream.
 pub(super) fn event_stream_response() -> HttpResponseBuilder {
@@ -31,9 +35,10 @@ pub(super) fn opening() -> Bytes {
     Bytes::from(format!("retry: {RETRY_MS}\n\n"))
 }
 
-/// The last bytes of a stream that ends because the replica is shutting down: clients reconnect at once.
+/// The last bytes of a stream that another replica, or this one later, can continue: clients reconnect soon.
 pub(super) fn reconnect_elsewhere() -> Bytes {
-    Bytes::from(format!("retry: {RETRY_ELSEWHERE_MS}\n\n"))
+    let delay = rand::random_range(RETRY_ELSEWHERE_MS);
+    Bytes::from(format!("retry: {delay}\n\n"))
 }
 
 /// A comment, which shows clients and proxies that the stream is alive.

@@ -15,15 +15,24 @@ pub(super) fn public_address(request: &HttpRequest, trusted: &[IpNet]) -> Public
     let is_trusted = |peer: IpAddr| trusted.iter().any(|network| network.contains(&peer));
     let is_proxied = peer.is_some_and(is_trusted);
     let header = |name: &str| request.headers().get(name)?.to_str().ok();
-    let forwarded = |name| header(name).filter(|_| is_proxied);
+    // Several proxies append to the header; the first element is that of the client.
+    let first = |value: &'_ str| {
+        value
+            .split(',')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    };
+    let forwarded = |name| header(name).filter(|_| is_proxied).map(first);
     let tls = match forwarded("x-forwarded-proto") {
         Some(scheme) => scheme.eq_ignore_ascii_case("https"),
         None => request.app_config().secure(),
     };
     let scheme = if tls { "https" } else { "http" };
-    let host = forwarded("x-forwarded-host").or_else(|| header(HOST.as_str()));
-    let host = host.or_else(|| request.uri().host());
-    let parse = |host: &str| {
+    let named = header(HOST.as_str()).or_else(|| request.uri().host());
+    let host = forwarded("x-forwarded-host").or_else(|| named.map(str::to_owned));
+    let parse = |host: String| {
         let url = Url::parse(&format!("{scheme}://{}", host.trim())).ok()?;
         let port = url.port_or_known_default()?;
         Some((url.host_str()?.to_owned(), port))
@@ -57,8 +66,8 @@ mod tests {
     fn only_a_trusted_proxy_replaces_the_host() {
         let forwarded = [
             ("host", "inner:8080"),
-            ("x-forwarded-host", "chat.example.com"),
-            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "chat.example.com, inner:8080"),
+            ("x-forwarded-proto", "https,http"),
         ];
         let proxied = ("chat.example.com".to_owned(), 443, true);
         assert_eq!(address("10.0.0.1", &forwarded), proxied);

@@ -13,6 +13,8 @@ mod action;
 mod event;
 mod listing;
 
+/// The maximum number of agents, supervisors and bots in one chat.
+pub const MAX_MEMBERS: usize = 50;
 /// The maximum number of events in one reply of a store. The next events follow with the next request.
 pub const MAX_EVENTS_PER_REPLY: usize = 500;
 /// The maximum size of the events in one reply of a store; one event is always returned.

@@ -128,7 +128,7 @@ pub enum ServiceError {
     MessageTooLong(u64),
     /// The transcript has its maximum number of events.
     #[error(
-        "the chat has the maximum number of events (option _chat_max_events); no message was sent"
+        "the chat has the maximum number of events (option _chat_max_events) or of members; nothing was changed"
     )]
     ChatFull,
     /// The chat has ended.
@@ -140,6 +140,9 @@ pub enum ServiceError {
     /// The replica has as many event streams as allowed.
     #[error("this replica has {0} open event streams, the maximum (limits.watchers); try again")]
     TooManyWatchers(usize),
+    /// The chat has as many event streams on this replica as allowed.
+    #[error("the chat has {0} open event streams on this replica, the maximum; try again")]
+    TooManyStreams(usize),
     /// A parameter or name is invalid.
     #[error("{0}")]
     InvalidParameter(String),

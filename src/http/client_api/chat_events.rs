@@ -58,6 +58,10 @@ pub(in crate::http) async fn stream_chat(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
+    if state.readiness.is_draining() {
+        let body = event_stream::reconnect_elsewhere();
+        return Ok(event_stream::event_stream_response().body(body));
+    }
     let id = path::service_id(&request)?;
     let position = stream_position(&state, &request)?;
     let opened = state
@@ -109,8 +113,9 @@ pub(in crate::http) fn stream_position(
     let query = body::parse_query(state, request)?;
     let last_id = request.headers().get(header);
     let last_id = last_id.map(|value| (header, value.to_str().unwrap_or("?")));
-    let given = last_id.or_else(|| Some((parameter, query.text(parameter)?)));
-    let Some((name, value)) = given.filter(|(_, value)| !value.is_empty()) else {
+    let in_query = query.text(parameter).map(|value| (parameter, value));
+    let mut given = last_id.into_iter().chain(in_query);
+    let Some((name, value)) = given.find(|(_, value)| !value.is_empty()) else {
         return Ok(0);
     };
     parse_integer(value).ok_or_else(|| {
@@ -139,25 +144,24 @@ fn events(
 ) -> impl Stream<Item = Result<web::Bytes, Infallible>> {
     stream::unfold(Some((stream, readiness)), |state| async move {
         let (mut stream, readiness) = state?;
-        if readiness.is_draining() {
-            return Some((Ok(event_stream::reconnect_elsewhere()), None));
-        }
-        let (bytes, goes_on) = match stream.next().await {
-            ChatStreamItem::Events(chat) => {
-                let object = ChatObject::new(&chat);
-                (
-                    event_stream::json_event(None, chat.position(), &object),
-                    true,
-                )
+        let (bytes, goes_on) = loop {
+            if readiness.is_draining() {
+                break (Ok(event_stream::reconnect_elsewhere()), false);
             }
-            ChatStreamItem::Heartbeat => (Ok(event_stream::heartbeat()), true),
-            ChatStreamItem::Ended => {
-                let end = End { reason: "ended" };
-                (
-                    event_stream::json_event(Some("end"), stream.position(), &end),
-                    false,
-                )
-            }
+            break match stream.next().await {
+                ChatStreamItem::Changed => continue,
+                ChatStreamItem::Events(chat) => {
+                    let object = ChatObject::new(&chat);
+                    let event = event_stream::json_event(None, chat.position(), &object);
+                    (event, true)
+                }
+                ChatStreamItem::Heartbeat => (Ok(event_stream::heartbeat()), true),
+                ChatStreamItem::Ended => {
+                    let end = End { reason: "ended" };
+                    let event = event_stream::json_event(Some("end"), stream.position(), &end);
+                    (event, false)
+                }
+            };
         };
         // A serialization that fails is a bug, which ends the stream.
         let bytes = bytes.ok()?;

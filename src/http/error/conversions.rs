@@ -40,7 +40,9 @@ impl From<ServiceError> for ApiError {
             ServiceError::ChatFull => Self::ChatFull(message),
             ServiceError::ChatDisconnected => Self::ChatDisconnected(message),
             ServiceError::ChatUnavailable => Self::ChatUnavailable(message),
-            ServiceError::TooManyWatchers(_) => Self::Overloaded(message),
+            ServiceError::TooManyWatchers(_) | ServiceError::TooManyStreams(_) => {
+                Self::Overloaded(message)
+            }
             ServiceError::InvalidParameter(_) => Self::InvalidParameter(message),
             ServiceError::BackendUnreachable(_) => Self::BackendUnreachable(message),
             ServiceError::BackendTimeout(_) => Self::BackendTimeout(message),

@@ -59,7 +59,7 @@ impl ApiError {
             },
             Self::ChatDisconnected("the chat has ended".to_owned()),
             Self::ChatFull(
-                "the chat has the maximum number of events (option _chat_max_events); no message was sent"
+                "the chat has the maximum number of events (option _chat_max_events) or of members; nothing was changed"
                     .to_owned(),
             ),
             Self::ChatUnavailable("no agent is available for this chat; try again later".to_owned()),

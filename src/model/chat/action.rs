@@ -21,7 +21,7 @@ pub struct AgentJoin {
     pub nickname: String,
     /// The role.
     pub party: Party,
-    /// Refuses if another agent is in the chat. It only concerns the role of agents.
+    /// Refuses if an agent, or another member of the same role, is in the chat.
     pub exclusive: bool,
     /// Removes the other agents from the chat, in the same update.
     pub transfer: bool,
@@ -45,7 +45,7 @@ pub enum ChatAction {
     ClientEnd(Option<String>),
     /// The client has left, unless it was present within its timeout.
     ClientTimeout,
-    /// An agent joins. It changes nothing if the agent is in the chat.
+    /// An agent joins. If it is in the chat, it stays with its role and nickname.
     Join(AgentJoin),
     /// The agent sends a message.
     AgentMessage(String, String),
@@ -64,7 +64,7 @@ pub enum ChatOutcome {
     Done,
     /// The chat had ended. Nothing changed.
     Ended,
-    /// The transcript has its maximum number of events. Nothing changed.
+    /// The transcript has its maximum number of events, or the chat its maximum number of members. Nothing changed.
     Full,
     /// The message is longer than the limit in bytes, which is attached. Nothing changed.
     MessageTooLong(u64),

@@ -68,15 +68,18 @@ impl Services {
             Ok(parsed) => parsed,
             // Without a chat the fields are those of a request to a backend.
             Err(error) => {
-                let (action, window) = (ChatAction::Read, ChatWindow::AfterRefresh);
-                let reply = self.context.store.update_chat(id, &action, window);
-                return match require_service(id, reply.await?)? {
+                return match self.find_chat(id).await? {
                     ExistingChat::Started(..) => Err(error),
                     ExistingChat::NotStarted(service) => Ok(ChatResponse::NotStarted(service)),
                 };
             }
         };
-        if fields.has_message {
+        let is_limited = fields.has_message && request != ChatRequest::Disconnect;
+        if is_limited && self.context.rate_limit.messages_per_chat > 0 {
+            // Only existing chats have a counter.
+            if let ExistingChat::NotStarted(service) = self.find_chat(id).await? {
+                return Ok(ChatResponse::NotStarted(service));
+            }
             limit_chat_messages(&*self.context.store, &self.context.rate_limit, id).await?;
         }
         let reply = self.context.store.update_chat(id, &action, fields.window);
@@ -85,8 +88,22 @@ impl Services {
             ExistingChat::NotStarted(service) => return Ok(ChatResponse::NotStarted(service)),
         };
         self.check_outcome(request, outcome, &chat)?;
-        let object = ChatObject::new(&chat);
+        let mut object = ChatObject::new(&chat);
+        // Events may follow, but this request was the last one, or came too late.
+        if request == ChatRequest::Disconnect || outcome == ChatOutcome::Ended {
+            object = object.disconnected();
+        }
         to_json(id, &chat, object, fields.verbose, address).map(ChatResponse::Json)
+    }
+
+    /// Reads the chat of a service without its events.
+    async fn find_chat(&self, id: &ServiceId) -> Result<ExistingChat, ServiceError> {
+        let window = ChatWindow::After(u64::MAX);
+        let read = self
+            .context
+            .store
+            .update_chat(id, &ChatAction::Read, window);
+        require_service(id, read.await?)
     }
 
     /// Checks whether the response is the chat object.
@@ -105,12 +122,10 @@ impl Services {
                 return Err(StoreError::Bug(message.to_owned()).into());
             }
         }
-        let was_ended = match request {
-            // Events that the client has not received come first.
-            ChatRequest::Refresh => chat.has_ended() && chat.events.is_empty(),
-            _ => outcome == ChatOutcome::Ended,
-        };
-        if was_ended && self.rejects_disconnected(&chat.definition) {
+        // Events that the client has not received come first, unless a message was discarded.
+        let has_all = request == ChatRequest::Refresh && chat.has_ended() && chat.events.is_empty();
+        if (outcome == ChatOutcome::Ended || has_all) && self.rejects_disconnected(&chat.definition)
+        {
             return Err(ServiceError::ChatDisconnected);
         }
         Ok(())

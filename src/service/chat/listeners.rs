@@ -12,7 +12,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{broadcast, watch},
+    sync::{Notify, broadcast, watch},
     time,
 };
 use tracing::debug;
@@ -40,11 +40,15 @@ pub struct ChatListeners(Arc<Shared>);
 struct Shared {
     chats: Mutex<HashMap<ServiceId, ListenedChat>>,
     all: broadcast::Sender<ChatSignal>,
+    /// Requests a poll before the next interval.
+    poll_now: Notify,
 }
 
 /// A chat with listeners.
 struct ListenedChat {
     changed: watch::Sender<()>,
+    /// The number of streams of its client.
+    client_streams: usize,
     /// Whether it was polled.
     is_polled: bool,
     /// Its version at the last poll; `None` if there is no chat.
@@ -56,6 +60,7 @@ impl Default for ChatListeners {
         Self(Arc::new(Shared {
             chats: Mutex::default(),
             all: broadcast::Sender::new(MAX_QUEUED_SIGNALS),
+            poll_now: Notify::new(),
         }))
     }
 }
@@ -67,11 +72,13 @@ impl ChatListeners {
         let mut chats = self.0.lock();
         let chat = chats.entry(id.clone()).or_insert_with(|| ListenedChat {
             changed: watch::Sender::new(()),
+            client_streams: 0,
             is_polled: false,
             version: None,
         });
         ChatListener {
             receiver: chat.changed.subscribe(),
+            is_client_stream: false,
             id: id.clone(),
             shared: Arc::clone(&self.0),
         }
@@ -111,7 +118,8 @@ impl ChatListeners {
                         chat.changed.send_replace(());
                     }
                 }
-                ChatSignal::Lost => self.wake_all(),
+                // The poll wakes those whose chats have changed, instead of all at once.
+                ChatSignal::Lost => self.0.poll_now.notify_one(),
             }
             // An error only means that there is no such listener.
             drop(self.0.all.send(signal));
@@ -123,7 +131,10 @@ impl ChatListeners {
         ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let mut draining = false;
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.0.poll_now.notified() => {}
+            }
             if readiness.is_draining() && !draining {
                 draining = true;
                 self.wake_all();
@@ -133,7 +144,6 @@ impl ChatListeners {
             for batch in ids.chunks(BATCH) {
                 if let Err(error) = self.poll_batch(store, batch).await {
                     debug!(%error, "versions of chats not polled");
-                    break;
                 }
             }
         }
@@ -169,11 +179,24 @@ impl Shared {
 /// A listener to one chat, until it is dropped.
 pub struct ChatListener {
     receiver: watch::Receiver<()>,
+    is_client_stream: bool,
     id: ServiceId,
     shared: Arc<Shared>,
 }
 
 impl ChatListener {
+    /// Counts this listener as a stream of the client. Returns whether there are at most `max`.
+    pub(super) fn count_as_client_stream(&mut self, max: usize) -> bool {
+        let mut chats = self.shared.lock();
+        let Some(chat) = chats.get_mut(&self.id) else {
+            return false;
+        };
+        if !mem::replace(&mut self.is_client_stream, true) {
+            chat.client_streams += 1;
+        }
+        chat.client_streams <= max
+    }
+
     /// Waits until the chat may have changed since the last call.
     pub async fn changed(&mut self) {
         // The sender exists as long as this listener.
@@ -184,10 +207,11 @@ impl ChatListener {
 impl Drop for ChatListener {
     fn drop(&mut self) {
         let mut chats = self.shared.lock();
-        if let Some(chat) = chats.get(&self.id)
-            && chat.changed.receiver_count() <= 1
-        {
-            chats.remove(&self.id);
+        if let Some(chat) = chats.get_mut(&self.id) {
+            chat.client_streams -= usize::from(self.is_client_stream);
+            if chat.changed.receiver_count() <= 1 {
+                chats.remove(&self.id);
+            }
         }
     }
 }

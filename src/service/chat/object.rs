@@ -10,6 +10,9 @@ use crate::model::{
     chat::{Chat, ChatEvent},
 };
 
+/// The `chatServiceMessage` of a chat that has ended.
+const ENDED_MESSAGE: &str = "Chat session has ended";
+
 /// The members of a chat object that clients read as its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -40,7 +43,7 @@ impl<'a> ChatObject<'a> {
     #[must_use]
     pub fn new(chat: &'a Chat) -> Self {
         let (chat_ixn_state, chat_service_message) = if chat.has_ended() {
-            (ChatObjectState::Disconnected, "Chat session has ended")
+            (ChatObjectState::Disconnected, ENDED_MESSAGE)
         } else {
             (ChatObjectState::Transcript, "Chat service is available")
         };
@@ -52,6 +55,14 @@ impl<'a> ChatObject<'a> {
             chat_service_message,
             transcript_to_show: &chat.events,
         }
+    }
+
+    /// The object that responds to the end of a chat, and to requests after it.
+    #[must_use]
+    pub(super) fn disconnected(mut self) -> Self {
+        self.chat_ixn_state = ChatObjectState::Disconnected;
+        self.chat_service_message = ENDED_MESSAGE;
+        self
     }
 
     /// The object that responds to a start.

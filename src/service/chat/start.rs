@@ -79,7 +79,8 @@ impl ChatStart {
     /// Checks that an agent is available, unless the chat was started before.
     async fn check_agents(&self, services: &Services) -> Result<(), ServiceError> {
         let store = &services.context.store;
-        let read = store.update_chat(&self.id, &ChatAction::Read, ChatWindow::After(0));
+        let window = ChatWindow::After(u64::MAX);
+        let read = store.update_chat(&self.id, &ChatAction::Read, window);
         if matches!(read.await?, ChatReply::Chat(..)) {
             return Ok(());
         }

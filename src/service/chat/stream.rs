@@ -1,6 +1,6 @@
 //! A stream of the events of one chat to one listener.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use tokio::{sync::OwnedSemaphorePermit, time};
 use tracing::debug;
@@ -8,7 +8,7 @@ use tracing::debug;
 use super::ChatListener;
 use crate::{
     model::{
-        ServiceId,
+        ServiceId, StoreError,
         chat::{Chat, ChatAction, ChatReply, ChatWindow},
     },
     service::{ServiceError, Services},
@@ -16,16 +16,21 @@ use crate::{
 
 /// The longest time without an item. The client of a chat is present while it has a stream.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
-/// The pause after an error of the store.
-const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// The range of the pause after an error of the store.
+const MIN_RETRY_DELAY: Duration = Duration::from_millis(500);
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(3);
+/// The maximum number of streams of the client of one chat on a replica.
+const MAX_CLIENT_STREAMS: usize = 20;
 
 /// The next item of a [`ChatStream`].
 #[derive(Debug)]
 pub enum ChatStreamItem {
     /// Events after the previous ones.
     Events(Box<Chat>),
-    /// Nothing happened for a while.
+    /// Nothing happened for a while, or the store failed.
     Heartbeat,
+    /// The chat may have changed; the next item shows it.
+    Changed,
     /// The chat or its service has ended, and there are no more events.
     Ended,
 }
@@ -39,6 +44,8 @@ pub struct ChatStream {
     listener: ChatListener,
     /// What the first read returned.
     first: Option<Box<Chat>>,
+    /// Whether the next item requires a read.
+    must_read: bool,
     heartbeat: Duration,
     _permit: OwnedSemaphorePermit,
 }
@@ -49,7 +56,7 @@ impl Services {
     ///
     /// # Errors
     /// [`ServiceError::NoSuchService`]; [`ServiceError::TooManyWatchers`] if this replica has as many streams as
-    /// `limits.watchers` allows.
+    /// `limits.watchers` allows, [`ServiceError::TooManyStreams`] if the chat has too many of them.
     pub async fn open_chat_stream(
         &self,
         id: &ServiceId,
@@ -58,7 +65,12 @@ impl Services {
     ) -> Result<Option<ChatStream>, ServiceError> {
         let permit = self.watcher_permit()?;
         // Before the first read, so that no change is missed.
-        let listener = self.context.chat_listeners.listen(id);
+        let mut listener = self.context.chat_listeners.listen(id);
+        if action == ChatAction::ClientPresent
+            && !listener.count_as_client_stream(MAX_CLIENT_STREAMS)
+        {
+            return Err(ServiceError::TooManyStreams(MAX_CLIENT_STREAMS));
+        }
         let window = ChatWindow::After(position);
         let chat = match self.context.store.update_chat(id, &action, window).await? {
             ChatReply::ServiceNotFound => return Err(ServiceError::NoSuchService(id.clone())),
@@ -73,6 +85,7 @@ impl Services {
             listener,
             heartbeat: HEARTBEAT_INTERVAL.min(chat.client_timeout / 3),
             first: Some(chat),
+            must_read: false,
             _permit: permit,
         }))
     }
@@ -101,43 +114,50 @@ impl ChatStream {
         self.position
     }
 
-    /// Waits for the next item. If the store fails, it is asked again.
+    /// Waits for the next item. While the store fails there are only heartbeats.
     pub async fn next(&mut self) -> ChatStreamItem {
         let until = time::Instant::now() + self.heartbeat;
-        loop {
-            let chat = match self.first.take() {
-                Some(chat) => Some(chat),
-                None => self.read().await,
-            };
-            match chat {
-                Some(chat) if !chat.events.is_empty() => {
-                    self.position = chat.position();
-                    return ChatStreamItem::Events(chat);
-                }
-                Some(chat) if chat.has_ended() => return ChatStreamItem::Ended,
-                Some(_) => {}
-                None => return ChatStreamItem::Ended,
+        let read = match self.first.take() {
+            Some(chat) => Some(Ok(Some(chat))),
+            None if mem::take(&mut self.must_read) => Some(self.read().await),
+            None => None,
+        };
+        match read {
+            Some(Ok(Some(chat))) if !chat.events.is_empty() => {
+                self.position = chat.position();
+                self.must_read = !chat.is_complete() || chat.has_ended();
+                return ChatStreamItem::Events(chat);
             }
-            tokio::select! {
-                () = self.listener.changed() => {}
-                () = time::sleep_until(until) => return ChatStreamItem::Heartbeat,
+            Some(Ok(Some(chat))) if chat.has_ended() => return ChatStreamItem::Ended,
+            Some(Ok(None)) => return ChatStreamItem::Ended,
+            Some(Err(error)) => {
+                debug!(id = %self.id.redacted(), %error, "chat not read, retrying");
+                time::sleep(retry_delay()).await;
+                self.must_read = true;
+                return ChatStreamItem::Heartbeat;
             }
+            Some(Ok(Some(_))) | None => {}
+        }
+        // The next call reads, so that the caller can end the stream first.
+        self.must_read = true;
+        tokio::select! {
+            () = self.listener.changed() => ChatStreamItem::Changed,
+            () = time::sleep_until(until) => ChatStreamItem::Heartbeat,
         }
     }
 
     /// Reads the events after the position; `None` if the service has ended.
-    async fn read(&mut self) -> Option<Box<Chat>> {
-        loop {
-            let store = &self.services.context.store;
-            let window = ChatWindow::After(self.position);
-            match store.update_chat(&self.id, &self.action, window).await {
-                Ok(ChatReply::Chat(_, chat)) => return Some(chat),
-                Ok(ChatReply::ServiceNotFound | ChatReply::NotStarted(_)) => return None,
-                Err(error) => {
-                    debug!(id = %self.id.redacted(), %error, "chat not read, retrying");
-                    time::sleep(RETRY_DELAY).await;
-                }
-            }
+    async fn read(&self) -> Result<Option<Box<Chat>>, StoreError> {
+        let store = &self.services.context.store;
+        let window = ChatWindow::After(self.position);
+        match store.update_chat(&self.id, &self.action, window).await? {
+            ChatReply::Chat(_, chat) => Ok(Some(chat)),
+            ChatReply::ServiceNotFound | ChatReply::NotStarted(_) => Ok(None),
         }
     }
+}
+
+/// The pause after an error of the store: random, so that streams do not all read again at the same time.
+fn retry_delay() -> Duration {
+    rand::random_range(MIN_RETRY_DELAY..MAX_RETRY_DELAY)
 }

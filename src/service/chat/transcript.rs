@@ -27,7 +27,7 @@ impl Services {
         let mut position = 0;
         loop {
             let window = ChatWindow::After(position);
-            let action = ChatAction::Read;
+            let action = ChatAction::ClientPresent;
             let reply = self.context.store.update_chat(id, &action, window);
             let chat = match reply.await? {
                 ChatReply::ServiceNotFound => return Err(ServiceError::NoSuchService(id.clone())),

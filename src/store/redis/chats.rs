@@ -9,7 +9,10 @@ use tracing::debug;
 
 use self::reply::{ParsedReply, parse_summary};
 use super::{
-    OWNED_TTL_MARGIN, RedisStore, keys, millis,
+    OWNED_TTL_MARGIN, RedisStore,
+    connection::parse_reply,
+    keys, millis,
+    script_reply::reply_array,
     scripts::{RENEW_AGENT, START_CHAT, UPDATE_CHAT, evalsha},
 };
 use crate::{
@@ -17,7 +20,7 @@ use crate::{
         Cursor, ServiceId, StoreError, Timestamp,
         chat::{
             ChatAction, ChatReply, ChatSignal, ChatState, ChatSummary, ChatVersion, ChatWindow,
-            ListedChats, MAX_EVENT_BYTES_PER_REPLY, MAX_EVENTS_PER_REPLY, MAX_POSITION, NewChat,
+            ListedChats, MAX_EVENT_BYTES_PER_REPLY, MAX_EVENTS_PER_REPLY, MAX_MEMBERS, MAX_POSITION, NewChat,
             Party,
         },
         comet::CometUser,
@@ -40,7 +43,12 @@ impl ChatStore for RedisStore {
             self.keys.owned(id),
         ];
         let mut start = evalsha(&START_CHAT, &keys);
-        self.add_common_arguments(&mut start, id, ChatWindow::After(0));
+        self.add_common_arguments(
+            &mut start,
+            id,
+            ChatWindow::After(0),
+            self.waits_for_replicas,
+        );
         start.arg(millis(OWNED_TTL_MARGIN)).arg(keys::OWNED_CHAT);
         start.arg("definition").arg(&chat.definition);
         start.arg("session").arg(&chat.session_id);
@@ -52,14 +60,13 @@ impl ChatStore for RedisStore {
         start.arg("max_bytes").arg(chat.max_message_bytes);
         start.arg("timeout").arg(millis(chat.client_timeout));
         let mut list = cmd("ZADD");
-        list.arg(self.keys.chat_list(false)).arg("NX");
+        list.arg(self.keys.chat_list(false)).arg("GT");
         list.arg(self.redis.now()?.millis()).arg(id.as_str());
         let schedule = self.schedule_cleanup_soon(id)?;
-        let reply: ParsedReply = self
-            .redis
-            .with_cleanup_index_and_listing(Some(schedule), list, start)
-            .await?;
-        self.to_chat_reply(id, reply)
+        // A chat that is not listed would wait for an agent forever, so the start fails if it cannot be listed.
+        let all = vec![schedule, list, start];
+        let [_, _, reply] = reply_array(self.redis.pipeline_ordered(all).await?)?;
+        self.to_chat_reply(id, parse_reply(reply)?)
     }
 
     async fn update_chat(
@@ -69,10 +76,10 @@ impl ChatStore for RedisStore {
         window: ChatWindow,
     ) -> Result<ChatReply, StoreError> {
         let update = self.update_command(id, action, window);
-        let reply: ParsedReply = if *action == ChatAction::Read {
-            self.redis.query(&update).await?
-        } else {
+        let reply: ParsedReply = if self.is_replicated(action, window) {
             self.redis.query_replicated(&update).await?
+        } else {
+            self.redis.query(&update).await?
         };
         let reply = self.to_chat_reply(id, reply)?;
         let ends = matches!(action, ChatAction::ClientEnd(_) | ChatAction::AgentEnd(_));
@@ -201,7 +208,13 @@ impl ChatSignalSource for RedisStore {
 
 impl RedisStore {
     /// Adds the arguments that all chat scripts have.
-    fn add_common_arguments(&self, script: &mut Cmd, id: &ServiceId, window: ChatWindow) {
+    fn add_common_arguments(
+        &self,
+        script: &mut Cmd,
+        id: &ServiceId,
+        window: ChatWindow,
+        is_replicated: bool,
+    ) {
         match window {
             ChatWindow::After(position) => script.arg(position.min(MAX_POSITION)),
             ChatWindow::AfterRefresh => script.arg(""),
@@ -210,11 +223,24 @@ impl RedisStore {
         script
             .arg(MAX_EVENTS_PER_REPLY)
             .arg(MAX_EVENT_BYTES_PER_REPLY);
+        script.arg(u8::from(is_replicated));
+    }
+
+    /// Whether an action waits for Redis replicas, if that is configured. A reader waits too, because events that it
+    /// has seen must survive a failover. A refresh without a position does not: its window would be lost with the
+    /// response if too few replicas respond.
+    fn is_replicated(&self, action: &ChatAction, window: ChatWindow) -> bool {
+        match action {
+            ChatAction::Read => self.waits_for_replicas,
+            ChatAction::ClientRefresh(None) => window != ChatWindow::AfterRefresh,
+            _ => true,
+        }
     }
 
     fn update_command(&self, id: &ServiceId, action: &ChatAction, window: ChatWindow) -> Cmd {
         let mut update = evalsha(&UPDATE_CHAT, &[self.keys.service(id), self.keys.chat(id)]);
-        self.add_common_arguments(&mut update, id, window);
+        let is_replicated = self.waits_for_replicas && self.is_replicated(action, window);
+        self.add_common_arguments(&mut update, id, window, is_replicated);
         add_action(&mut update, action);
         update
     }
@@ -296,6 +322,7 @@ fn add_action(update: &mut Cmd, action: &ChatAction) {
             update.arg("join").arg(&join.agent).arg(&join.nickname);
             update.arg(party_letter(join.party));
             update.arg(flag(join.exclusive)).arg(flag(join.transfer));
+            update.arg(MAX_MEMBERS);
             return;
         }
         ChatAction::AgentMessage(agent, message) => {

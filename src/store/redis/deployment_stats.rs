@@ -4,7 +4,7 @@
 //! The cleanup leader collects them every few seconds, independent of requests. Services are counted by
 //! the list that the admin queries use.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use redis::cmd;
 use tokio::{sync::watch, time::timeout};
@@ -52,7 +52,11 @@ impl RedisStore {
         let mut stats = DeploymentStats {
             cleanup_lag: Some(self.cleanup_lag().await?),
             active_services: Some(self.count_services().await?),
-            chats: self.sweep_chats().await?,
+            // The other statistics do not depend on chats, some of which may be on an unreachable server.
+            chats: self.sweep_chats().await.unwrap_or_else(|error| {
+                debug!(%error, "chats not swept");
+                BTreeMap::default()
+            }),
             available_agents: Some(self.available_agents().await?.len() as u64),
             ..DeploymentStats::default()
         };

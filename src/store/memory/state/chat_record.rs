@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::model::{
     Timestamp,
     chat::{
-        AgentJoin, ChatAction, ChatEvent, ChatEventKind, ChatMember, ChatOutcome, NewChat, Party,
+        AgentJoin, ChatAction, ChatEvent, ChatEventKind, ChatMember, ChatOutcome, MAX_MEMBERS, NewChat,
+        Party,
     },
 };
 
@@ -155,15 +156,10 @@ impl ChatRecord {
             return ChatOutcome::MessageTooLong(self.new.max_message_bytes);
         }
         let positions = match action {
-            ChatAction::Join(join) => {
-                if self.position_of(&join.agent).is_some() {
-                    return ChatOutcome::Done;
-                }
-                if join.exclusive && self.members.iter().any(is_agent) {
-                    return ChatOutcome::Taken;
-                }
-                1
-            }
+            ChatAction::Join(join) => match self.positions_of_join(join) {
+                Ok(positions) => positions,
+                Err(outcome) => return outcome,
+            },
             ChatAction::AgentTyping(agent, typing) => {
                 let mut members = self.members.iter();
                 let changes =
@@ -260,17 +256,32 @@ impl ChatRecord {
         }
     }
 
+    /// The number of events of a join, or why it is refused.
+    fn positions_of_join(&self, join: &AgentJoin) -> Result<u64, ChatOutcome> {
+        let is_member = self.position_of(&join.agent).is_some();
+        let mut others = self.members.iter().filter(|member| member.agent != join.agent);
+        let conflicts = |other: &ChatMember| is_agent(other) || other.party == join.party;
+        if join.exclusive && others.clone().any(conflicts) {
+            return Err(ChatOutcome::Taken);
+        }
+        if !is_member && self.members.len() >= MAX_MEMBERS {
+            return Err(ChatOutcome::Full);
+        }
+        let replaced = others.by_ref().filter(|other| join.transfer && is_agent(other));
+        Ok(replaced.count() as u64 + u64::from(!is_member))
+    }
+
     fn join(&mut self, join: &AgentJoin, now: Timestamp) {
+        let is_replaced = |member: &ChatMember| {
+            join.transfer && is_agent(member) && member.agent != join.agent
+        };
+        let (replaced, kept): (Vec<_>, Vec<_>) = self.members.drain(..).partition(is_replaced);
+        self.members = kept;
+        for member in &replaced {
+            self.append_member(ChatEventKind::Left, member, "", now);
+        }
         if self.position_of(&join.agent).is_some() {
             return;
-        }
-        if join.transfer {
-            let (replaced, others) = self.members.drain(..).partition(is_agent);
-            self.members = others;
-            let replaced: Vec<ChatMember> = replaced;
-            for member in &replaced {
-                self.append_member(ChatEventKind::Left, member, "", now);
-            }
         }
         let member = ChatMember {
             agent: join.agent.clone(),

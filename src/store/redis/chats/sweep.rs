@@ -7,6 +7,7 @@ use std::{
 };
 
 use redis::cmd;
+use tracing::debug;
 
 use super::{reply::ParsedReply, service_of};
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
             RedisStore,
             admin_queries::split_page,
             keys,
-            scripts::{PAGE, evalsha},
+            scripts::{PAGE, RESCHEDULE_CLEANUP, evalsha},
         },
     },
 };
@@ -97,16 +98,14 @@ impl RedisStore {
         let missing = entries
             .iter()
             .filter(|entry| !existing.contains(entry.name.as_str()));
-        let missing: Vec<&str> = missing
-            .filter(|entry| entry.end < before)
-            .map(|entry| entry.name.as_str())
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let mut remove = cmd("ZREM");
-        remove.arg(self.keys.chat_list(ended)).arg(missing);
-        self.redis.query(&remove).await
+        let remove = missing.filter(|entry| entry.end < before).map(|entry| {
+            // Unless a start has just added it again.
+            let mut remove = evalsha(&RESCHEDULE_CLEANUP, &[self.keys.chat_list(ended)]);
+            remove.arg(&entry.name).arg(entry.end.millis()).arg("");
+            remove
+        });
+        self.redis.pipeline_unordered(remove.collect()).await?;
+        Ok(())
     }
 
     /// Writes the events that clients have left which were absent for too long.
@@ -131,8 +130,10 @@ impl RedisStore {
                 timeouts.push(self.update_command(&chat.id, &ChatAction::ClientTimeout, window));
             }
         }
-        // The script checks again; one that fails is repeated by the next sweep.
-        self.query_each::<ParsedReply>(timeouts).await?;
+        // The script checks again. One that fails, such as in a Redis without free memory, is repeated by the next sweep.
+        if let Err(error) = self.query_each::<ParsedReply>(timeouts).await {
+            debug!(%error, "absent clients of chats not removed");
+        }
         Ok(())
     }
 }

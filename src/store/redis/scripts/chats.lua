@@ -4,6 +4,7 @@
 --         `members` has a line per agent: user name, party, 1 if typing else 0, and nickname, separated by tabs
 -- ARGV    1 position before the first event of the reply; '' for that of the last refresh   2 channel of notifications
 --         3 id   4 maximum number of events in the reply   5 maximum bytes of events, if more than one
+--         6 1 if the caller waits for Redis replicas before it shows events to a reader
 -- returns nothing: it defines functions
 -- cost    O(events in the reply)
 local names = {
@@ -107,6 +108,11 @@ local function view(outcome, is_refresh)
       events[#events + 1] = event
     end
     position = position + #batch
+  end
+  if ARGV[6] == '1' and #events > 0 then
+    -- A write, so that WAIT covers the events, which another connection may have written: otherwise a failover could lose
+    -- events that a reader has seen, and give their positions to others.
+    redis.pcall('HSET', KEYS[2], 'read_at', format_millis(server_now))
   end
   if is_refresh then
     set('refreshed', format_millis(math.min(last, after + #events)))

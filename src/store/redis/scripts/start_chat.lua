@@ -1,6 +1,6 @@
 -- Starts the chat of a service, unless it was started.
 -- KEYS    1 svc:{id}   2 chat:{id}   3 own:{id}
--- ARGV    1..5 as in chats.lua   6 ms that own outlives the service   7 field in own   8.. field, value ... of chat:{id}
+-- ARGV    1..6 as in chats.lua   7 ms that own outlives the service   8 field in own   9.. field, value ... of chat:{id}
 -- returns as in chats.lua | {0} no such service
 -- cost    O(1)
 local expires_at = redis.call('HGET', KEYS[1], '_end')
@@ -14,9 +14,9 @@ if load_chat() then
   return view(0, false)
 end
 -- `own` first: the cleanup releases resources in it that have no service.
-redis.call('HSET', KEYS[3], ARGV[7], '')
-redis.call('PEXPIREAT', KEYS[3], format_millis(expires_at + ARGV[6]))
-for i = 8, #ARGV, 2 do
+redis.call('HSET', KEYS[3], ARGV[8], '')
+redis.call('PEXPIREAT', KEYS[3], format_millis(expires_at + ARGV[7]))
+for i = 9, #ARGV, 2 do
   set(ARGV[i], ARGV[i + 1])
 end
 local now = format_millis(server_now)

@@ -1,8 +1,9 @@
 -- Performs an action of a party of a chat. The embedded store has the same rules in `state/chat_record.rs`.
 -- KEYS    1 svc:{id}   2 chat:{id}
--- ARGV    1..5 as in chats.lua   6 action   7 user name of the agent, or 1 if the client starts typing else 0
---         8 message   9 1 if there is a message; for `agent_typing` 1 if it starts
---         for `join`: 8 nickname   9 party   10 1 if exclusive   11 1 if it replaces the other agents
+-- ARGV    1..6 as in chats.lua   7 action   8 user name of the agent, or 1 if the client starts typing else 0
+--         9 message   10 1 if there is a message; for `agent_typing` 1 if it starts
+--         for `join`: 9 nickname   10 party   11 1 if exclusive   12 1 if it replaces the other agents
+--         13 maximum number of members
 -- returns as in chats.lua, with the outcome 0 done | 1 the chat has ended | 2 it is full | 3 the message is too long
 --         | 4 another agent is in it | 5 the agent is not in it | {0} no such service
 --         | {2, {definition, backend, backend session}} the chat was not started
@@ -14,10 +15,10 @@ end
 if not load_chat() then
   return {2, service}
 end
-local action, agent, message = ARGV[6], ARGV[7], ARGV[8]
+local action, agent, message = ARGV[7], ARGV[8], ARGV[9]
 local is_client = string.sub(action, 1, 7) == 'client_'
 local is_refresh = action == 'client_refresh'
-local has_message = ARGV[9] == '1' and action ~= 'agent_typing' and action ~= 'join'
+local has_message = ARGV[10] == '1' and action ~= 'agent_typing' and action ~= 'join'
 
 local function find_member()
   for i, member in ipairs(members) do
@@ -54,14 +55,20 @@ local positions = 0
 if has_message then
   -- A client that had left joins again first.
   positions = is_client and chat.present ~= '1' and 2 or 1
-elseif action == 'join' and not member then
-  positions = 1
+elseif action == 'join' then
+  positions = member and 0 or 1
   for _, other in ipairs(members) do
-    if ARGV[10] == '1' and other.party == 'A' then
+    if other ~= member and ARGV[11] == '1' and (other.party == 'A' or other.party == ARGV[10]) then
       return view(4, false)
     end
+    if other ~= member and ARGV[12] == '1' and other.party == 'A' then
+      positions = positions + 1
+    end
   end
-elseif action == 'agent_typing' and member.typing ~= ARGV[9] then
+  if not member and #members >= tonumber(ARGV[13]) then
+    return view(2, false)
+  end
+elseif action == 'agent_typing' and member.typing ~= ARGV[10] then
   positions = 1
 end
 if positions > 0 and not has_room(positions) then
@@ -89,22 +96,20 @@ elseif is_client then
     end_chat()
   end
 elseif action == 'join' then
-  if not member then
-    if ARGV[11] == '1' then
-      local others = {}
-      for _, other in ipairs(members) do
-        if other.party == 'A' then
-          append('L', other.party, other.nickname, '')
-        else
-          others[#others + 1] = other
-        end
-      end
-      members = others
+  local kept = {}
+  for _, other in ipairs(members) do
+    if other ~= member and ARGV[12] == '1' and other.party == 'A' then
+      append('L', other.party, other.nickname, '')
+    else
+      kept[#kept + 1] = other
     end
-    append('J', ARGV[9], ARGV[8], '')
-    members[#members + 1] = {agent = agent, party = ARGV[9], typing = '0', nickname = ARGV[8]}
-    save_members()
   end
+  members = kept
+  if not member then
+    append('J', ARGV[10], ARGV[9], '')
+    members[#members + 1] = {agent = agent, party = ARGV[10], typing = '0', nickname = ARGV[9]}
+  end
+  save_members()
 elseif action == 'agent_message' then
   member.typing = '0'
   save_members()
@@ -114,9 +119,9 @@ elseif action == 'agent_message' then
   end
 elseif action == 'agent_typing' then
   if positions > 0 then
-    member.typing = ARGV[9]
+    member.typing = ARGV[10]
     save_members()
-    append(ARGV[9] == '1' and 'T' or 'S', member.party, member.nickname, '')
+    append(ARGV[10] == '1' and 'T' or 'S', member.party, member.nickname, '')
   end
 elseif action == 'leave' then
   if member then

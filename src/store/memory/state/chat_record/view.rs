@@ -4,8 +4,8 @@ use super::ChatRecord;
 use crate::model::{
     ServiceId,
     chat::{
-        Chat, ChatState, ChatSummary, ChatVersion, ChatWindow, MAX_EVENT_BYTES_PER_REPLY,
-        MAX_EVENTS_PER_REPLY, MAX_POSITION,
+        Chat, ChatEvent, ChatState, ChatSummary, ChatVersion, ChatWindow,
+        MAX_EVENT_BYTES_PER_REPLY, MAX_EVENTS_PER_REPLY, MAX_POSITION,
     },
 };
 
@@ -28,7 +28,7 @@ impl ChatRecord {
         let mut bytes = 0;
         let skipped = usize::try_from(after).unwrap_or(usize::MAX);
         for event in self.events.iter().skip(skipped).take(MAX_EVENTS_PER_REPLY) {
-            bytes += event.nickname.len() + event.text.len();
+            bytes += stored_bytes(event);
             if bytes > MAX_EVENT_BYTES_PER_REPLY && !events.is_empty() {
                 break;
             }
@@ -84,4 +84,10 @@ impl ChatRecord {
                 .collect(),
         }
     }
+}
+
+/// The size of an event as Redis stores it, so that the replies of both stores end at the same event.
+fn stored_bytes(event: &ChatEvent) -> usize {
+    let at = event.at.as_millis().to_string();
+    "MC\n\n".len() + at.len() + event.nickname.len() + event.text.len()
 }
