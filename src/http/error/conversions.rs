@@ -40,18 +40,16 @@ impl From<ServiceError> for ApiError {
             ServiceError::ChatFull => Self::ChatFull(message),
             ServiceError::ChatDisconnected => Self::ChatDisconnected(message),
             ServiceError::ChatUnavailable => Self::ChatUnavailable(message),
-            ServiceError::TooManyWatchers(_) | ServiceError::TooManyStreams(_) => {
-                Self::Overloaded(message)
-            }
             ServiceError::InvalidParameter(_) => Self::InvalidParameter(message),
             ServiceError::BackendUnreachable(_) => Self::BackendUnreachable(message),
             ServiceError::BackendTimeout(_) => Self::BackendTimeout(message),
             ServiceError::ChatEnded => Self::ChatEnded(message),
             ServiceError::ChatTaken => Self::ChatTaken(message),
             ServiceError::NotInChat => Self::NotInChat(message),
-            ServiceError::TooManyAgentStreams(_) | ServiceError::TooManyVerifications => {
-                Self::Overloaded(message)
-            }
+            ServiceError::TooManyWatchers(_)
+            | ServiceError::TooManyStreams(_)
+            | ServiceError::TooManyAgentStreams(_)
+            | ServiceError::TooManyVerifications => Self::Overloaded(message),
             ServiceError::IdempotencyKeyReused => Self::IdempotencyKeyReused(message),
             ServiceError::TooManyKeys(_) | ServiceError::MessageTooLong(_) => {
                 Self::TooLarge(message)

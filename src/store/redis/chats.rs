@@ -20,8 +20,8 @@ use crate::{
         Cursor, ServiceId, StoreError, Timestamp,
         chat::{
             ChatAction, ChatReply, ChatSignal, ChatState, ChatSummary, ChatVersion, ChatWindow,
-            ListedChats, MAX_EVENT_BYTES_PER_REPLY, MAX_EVENTS_PER_REPLY, MAX_MEMBERS, MAX_POSITION, NewChat,
-            Party,
+            ListedChats, MAX_EVENT_BYTES_PER_REPLY, MAX_EVENTS_PER_REPLY, MAX_MEMBERS,
+            MAX_POSITION, NewChat, Party,
         },
         comet::CometUser,
     },

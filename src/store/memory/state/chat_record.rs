@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::model::{
     Timestamp,
     chat::{
-        AgentJoin, ChatAction, ChatEvent, ChatEventKind, ChatMember, ChatOutcome, MAX_MEMBERS, NewChat,
-        Party,
+        AgentJoin, ChatAction, ChatEvent, ChatEventKind, ChatMember, ChatOutcome, MAX_MEMBERS,
+        NewChat, Party,
     },
 };
 
@@ -259,7 +259,10 @@ impl ChatRecord {
     /// The number of events of a join, or why it is refused.
     fn positions_of_join(&self, join: &AgentJoin) -> Result<u64, ChatOutcome> {
         let is_member = self.position_of(&join.agent).is_some();
-        let mut others = self.members.iter().filter(|member| member.agent != join.agent);
+        let mut others = self
+            .members
+            .iter()
+            .filter(|member| member.agent != join.agent);
         let conflicts = |other: &ChatMember| is_agent(other) || other.party == join.party;
         if join.exclusive && others.clone().any(conflicts) {
             return Err(ChatOutcome::Taken);
@@ -267,14 +270,15 @@ impl ChatRecord {
         if !is_member && self.members.len() >= MAX_MEMBERS {
             return Err(ChatOutcome::Full);
         }
-        let replaced = others.by_ref().filter(|other| join.transfer && is_agent(other));
+        let replaced = others
+            .by_ref()
+            .filter(|other| join.transfer && is_agent(other));
         Ok(replaced.count() as u64 + u64::from(!is_member))
     }
 
     fn join(&mut self, join: &AgentJoin, now: Timestamp) {
-        let is_replaced = |member: &ChatMember| {
-            join.transfer && is_agent(member) && member.agent != join.agent
-        };
+        let is_replaced =
+            |member: &ChatMember| join.transfer && is_agent(member) && member.agent != join.agent;
         let (replaced, kept): (Vec<_>, Vec<_>) = self.members.drain(..).partition(is_replaced);
         self.members = kept;
         for member in &replaced {

@@ -120,7 +120,10 @@ async fn pages_have_every_chat_once_by_start(store: &dyn Store) {
                 .iter()
                 .all(|chat| (chat.state == ChatState::Ended) == ended)
         );
-        assert!(in_one.is_sorted_by_key(|chat| chat.started));
+        // In a Cluster, the list and the chats are on servers whose clocks differ slightly.
+        let tolerance = Duration::from_millis(500);
+        let in_order = |pair: &[ChatSummary]| pair[0].started <= pair[1].started.after(tolerance);
+        assert!(in_one.windows(2).all(in_order));
         for limit in [1, 2, 3, 4, 7] {
             assert_eq!(all_pages(store, ended, limit).await, in_one, "{limit}");
         }
