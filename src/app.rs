@@ -28,7 +28,7 @@ use crate::{
         AdminContext, AgentContext, Catalog, CometContext, CurrentCatalog, FailedCredentials,
         OwnReplica, PhoneNumbers, Replica, StoreStatus, deregister,
     },
-    settings::{RouteGroups, Settings},
+    settings::{self, RouteGroups, Settings},
     store::WallClock,
     telemetry::metrics::{BackendMetrics, Exporter, Metrics, Sources},
 };
@@ -120,16 +120,7 @@ pub async fn start_with_clock(
     admin_context
         .file_catalog
         .log_new_warnings(&Catalog::default());
-    let server = &settings.server;
-    let bind = |setting, address: &str, groups| {
-        Listener::bind(setting, address, groups, server.body_idle_timeout)
-    };
-    let public = bind("server.listen", &server.listen, server.public)?;
-    let private = server
-        .private_listen
-        .as_ref()
-        .map(|address| bind("server.private_listen", address, RouteGroups::ALL));
-    let private = private.transpose()?;
+    let (public, private) = bind_listeners(&settings.server)?;
     let certificates = settings.tls.as_ref().map(Certificates::load).transpose()?;
     let tls = certificates
         .as_ref()
@@ -212,6 +203,17 @@ pub async fn start_with_clock(
             .push(server.map_err(StartError::ServerFailed)?);
     }
     Ok(running)
+}
+
+/// Binds the public listener, and the private one if it is configured.
+fn bind_listeners(server: &settings::Server) -> Result<(Listener, Option<Listener>), StartError> {
+    let bind = |setting, address: &str, groups| {
+        Listener::bind(setting, address, groups, server.body_idle_timeout)
+    };
+    let public = bind("server.listen", &server.listen, server.public)?;
+    let private = server.private_listen.as_ref();
+    let private = private.map(|address| bind("server.private_listen", address, RouteGroups::ALL));
+    Ok((public, private.transpose()?))
 }
 
 /// Raises the limit of open files, and with it of connections, to the maximum that the administrator allows:
