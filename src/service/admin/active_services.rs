@@ -143,12 +143,12 @@ impl Admin {
     ) -> Result<(), AdminError> {
         let end = self.services.requested_end(form)?;
         let before = self.services.describe(id).await?;
-        let mut event = AuditRecord::new(
+        let mut event = AuditRecord::of_service(
             by,
             self.store.now()?,
             AuditAction::SetExpiration,
             "active service",
-            id.as_str(),
+            id,
         );
         event.before = Some(serde_json::json!({"end": before.end.to_string()}));
         event.after = Some(serde_json::json!({"end": end.to_string()}));
@@ -163,12 +163,12 @@ impl Admin {
     /// is written.
     pub async fn delete_service(&self, id: &ServiceId, by: &Actor) -> Result<(), AdminError> {
         let before = self.services.describe(id).await?;
-        let mut event = AuditRecord::new(
+        let mut event = AuditRecord::of_service(
             by,
             self.store.now()?,
             AuditAction::Delete,
             "active service",
-            id.as_str(),
+            id,
         );
         event.before = Some(serde_json::json!({
             "service": before.definition,

@@ -6,7 +6,7 @@ use tracing::info;
 
 use super::{Actor, Admin, AdminError};
 use crate::{
-    model::{StoreError, Timestamp},
+    model::{ServiceId, StoreError, Timestamp},
     service::options::{self, OptionValue, Options, REDACTED},
     store::AuditLogStore,
 };
@@ -56,6 +56,9 @@ pub(in crate::service) struct AuditRecord {
     pub(super) before: Option<Value>,
     /// See [`AuditRecord::before`].
     pub(super) after: Option<Value>,
+    /// The name in the log of this process if `name` is the id of a service, which grants access to its data.
+    #[serde(skip)]
+    redacted_name: Option<String>,
 }
 
 /// A page of the audit log, newest first.
@@ -84,6 +87,21 @@ impl AuditRecord {
             name: name.to_owned(),
             before: None,
             after: None,
+            redacted_name: None,
+        }
+    }
+
+    /// A change of a running service, or of its chat.
+    pub(in crate::service) fn of_service(
+        by: &Actor,
+        at: Timestamp,
+        action: AuditAction,
+        kind: &str,
+        id: &ServiceId,
+    ) -> Self {
+        Self {
+            redacted_name: Some(id.redacted().to_string()),
+            ..Self::new(by, at, action, kind, id.as_str())
         }
     }
 
@@ -116,8 +134,10 @@ impl AuditRecord {
             action,
             kind,
             name,
+            redacted_name,
             ..
         } = self;
+        let name = redacted_name.as_ref().unwrap_or(name);
         info!(actor, ?action, kind, name, "operator change");
         store.append_audit_event(&self.to_json(), max_entries).await
     }

@@ -1,5 +1,7 @@
 //! The requests of agents on a chat.
 
+use tracing::warn;
+
 use super::{Agents, MAX_POSITION};
 use crate::{
     model::{
@@ -66,8 +68,7 @@ impl Agents {
     /// # Errors
     /// [`ServiceError::NoSuchService`] if there is no such service, or it has no chat;
     /// [`ServiceError::InvalidParameter`], [`ServiceError::ChatEnded`], [`ServiceError::ChatTaken`],
-    /// [`ServiceError::NotInChat`], [`ServiceError::ChatFull`], [`ServiceError::MessageTooLong`]. The request can still
-    /// fail after its entry in the audit log is written.
+    /// [`ServiceError::NotInChat`], [`ServiceError::ChatFull`], [`ServiceError::MessageTooLong`].
     pub async fn request(
         &self,
         id: &ServiceId,
@@ -77,19 +78,45 @@ impl Agents {
     ) -> Result<Box<Chat>, ServiceError> {
         let action = request.action(&by.name, form)?;
         let position = transcript_position(form)?;
-        if let Some(audited) = request.audit_action() {
-            // Ids of clients are not in the audit log unless they exist.
-            self.services.require_service(id).await?;
-            let event = AuditRecord::new(by, self.store.now()?, audited, "chat", id.as_str());
-            event
-                .append_to(&*self.store, self.context.audit_log_entries)
-                .await?;
-        }
+        let audited = match request.audit_action() {
+            Some(audited) if self.changes_members(id, request, &by.name).await? => Some(audited),
+            _ => None,
+        };
         let chat = self.update(id, &action, position).await?;
+        if let Some(audited) = audited {
+            self.append_audit_event(id, audited, by).await;
+        }
         if request == AgentRequest::Send {
             self.record_first_answer(&chat);
         }
         Ok(chat)
+    }
+
+    /// Whether a join, a leave or an end of this agent changes the chat.
+    async fn changes_members(
+        &self,
+        id: &ServiceId,
+        request: AgentRequest,
+        agent: &str,
+    ) -> Result<bool, ServiceError> {
+        if request == AgentRequest::End {
+            return Ok(true);
+        }
+        let chat = self.update(id, &ChatAction::Read, MAX_POSITION).await?;
+        let is_member = chat.members.iter().any(|member| member.agent == agent);
+        Ok(is_member == (request == AgentRequest::Leave))
+    }
+
+    /// Writes an entry of the audit log after its change, which an error does not undo.
+    async fn append_audit_event(&self, id: &ServiceId, action: AuditAction, by: &Actor) {
+        let append = async {
+            let event = AuditRecord::of_service(by, self.store.now()?, action, "chat", id);
+            let max_entries = self.context.audit_log_entries;
+            event.append_to(&*self.store, max_entries).await
+        };
+        if let Err(error) = append.await {
+            warn!(id = %id.redacted(), ?action, %error, "entry of the audit log not written");
+        }
     }
 
     /// Records the time to the first answer if the last event is that answer.
