@@ -164,6 +164,7 @@ impl Settings {
     /// Checks the settings that depend on each other.
     fn validate(&mut self) -> Result<(), Contradiction> {
         self.tls = self.tls.take().map_or(Ok(None), Tls::enabled)?;
+        self.agents.validate()?;
         self.redis.validate()
     }
 

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
-use super::values::{self, integer};
+use super::{
+    error::Contradiction,
+    values::{self, integer},
+};
 use crate::password_hash::PasswordHash;
 
 /// The maximum number of characters of the name of an agent.
@@ -38,6 +41,26 @@ pub struct Agents {
 }
 
 impl Agents {
+    /// Checks that no two agents have the same name or API key.
+    pub(super) fn validate(&self) -> Result<(), Contradiction> {
+        let users = self.users.iter().map(|agent| &agent.name);
+        let users: BTreeSet<&String> = users.collect();
+        let is_user = |agent: &Agent<SecretString>| users.contains(&agent.name);
+        if self.api_keys.iter().any(is_user) {
+            return Err((
+                "agents.api_keys",
+                "expected names that are not in `agents.users`",
+            ));
+        }
+        let mut keys = BTreeSet::new();
+        let is_new =
+            |agent: &Agent<SecretString>| keys.insert(agent.credential.expose_secret().to_owned());
+        if !self.api_keys.iter().all(is_new) {
+            return Err(("agents.api_keys", "expected a different key for each name"));
+        }
+        Ok(())
+    }
+
     /// Whether there are agents.
     #[must_use]
     pub fn are_configured(&self) -> bool {

@@ -231,6 +231,35 @@ fn no_error_contains_a_secret_or_text_that_may_be_one() {
 }
 
 #[test]
+fn agents_have_distinct_names_and_keys() {
+    let error = |users: &str, keys: &str| {
+        let variables = [("agents.users", users), ("agents.api_keys", keys)];
+        let variables = variables.map(|(name, value)| (setting_names::variable(name), value));
+        Settings::load(None, variables)
+            .err()
+            .map(|error| error.to_string())
+    };
+    assert_eq!(error(VALID_USERS, VALID_KEYS), None);
+    for (keys, expected) in [
+        (
+            "ann:s3cret-0123456789",
+            "expected names that are not in `agents.users`",
+        ),
+        (
+            "bot:s3cret-0123456789;app:s3cret-0123456789",
+            "expected a different key for each name",
+        ),
+    ] {
+        let error = error(VALID_USERS, keys).unwrap();
+        assert!(
+            error.contains("agents.api_keys") && error.contains(expected),
+            "{error}"
+        );
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+}
+
+#[test]
 fn only_secrets_have_files() {
     let message = environment_error("SWITCHBOARD__SERVER__LISTEN_FILE", "/x");
     assert!(
