@@ -27,7 +27,7 @@ impl ApiError {
                 "_ttl is \"0\"; expected an integer from 1 to 2592000".to_owned(),
             ),
             Self::ApiKeyRequired("an API key is missing: expected the header x-api-key or apikey"),
-            Self::Forbidden("cross-site requests to the admin API are not allowed"),
+            Self::Forbidden("cross-site requests are not allowed here"),
             Self::InvalidDefinition(
                 "service \"cart\", option _ttl: it is \"0\"; expected an integer from 1 to 2592000"
                     .to_owned(),

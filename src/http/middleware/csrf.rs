@@ -1,4 +1,4 @@
-//! Protection of the admin API and the console against cross-site request forgery.
+//! Protection of the admin API, the API for agents and the console against cross-site request forgery.
 //!
 //! Browsers send stored credentials with every request, including those that a page of another site causes. Such
 //! requests are rejected, whatever their credentials: browsers mark them by `Sec-Fetch-Site`, older ones by `Origin`.
@@ -26,7 +26,7 @@ pub(in crate::http) fn check_site(request: &HttpRequest) -> Result<(), ApiError>
         return Ok(());
     }
     Err(ApiError::Forbidden(
-        "cross-site requests to the admin API are not allowed",
+        "cross-site requests are not allowed here",
     ))
 }
 
