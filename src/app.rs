@@ -139,7 +139,8 @@ pub async fn start_with_clock(
     )
     .await?;
     background.monitor_readiness(readiness.clone(), admin_context.current_catalog.clone());
-    let agents = AgentContext::new(&settings, &admin_context.failed_credentials, &metrics.chats);
+    let agents = AgentContext::new(&settings, &admin_context.failed_credentials, &metrics.chats)
+        .map_err(|_unspecified| StartError::Random)?;
     let chat_listeners = background.follow_chats(agents.as_deref(), &readiness);
     let reload = certificates.map(|files| tokio::spawn(files.reload_on_change()));
     background.tasks.extend(reload);

@@ -21,6 +21,9 @@ pub enum StartError {
     /// A setting of `[backend]` cannot be used.
     #[error("setting {0}")]
     Backends(String),
+    /// The random generator of the operating system failed.
+    #[error("the random generator of the operating system failed")]
+    Random,
     /// The store cannot be used with these settings, or failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -120,6 +120,9 @@ pub enum ServiceError {
         "this replica has {0} event streams of agents, the maximum (agents.max_streams); try again"
     )]
     TooManyAgentStreams(usize),
+    /// The agent has as many event streams as allowed.
+    #[error("you have {0} event streams on this replica, the maximum; close one and try again")]
+    TooManyStreamsOfAgent(usize),
     /// Too many passwords are being verified.
     #[error("too many passwords are being verified; try again")]
     TooManyVerifications,

@@ -49,6 +49,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::TooManyWatchers(_)
             | ServiceError::TooManyStreams(_)
             | ServiceError::TooManyAgentStreams(_)
+            | ServiceError::TooManyStreamsOfAgent(_)
             | ServiceError::TooManyVerifications => Self::Overloaded(message),
             ServiceError::IdempotencyKeyReused => Self::IdempotencyKeyReused(message),
             ServiceError::TooManyKeys(_) | ServiceError::MessageTooLong(_) => {

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use ring::error::Unspecified;
+
 use self::access::AgentAccess;
 pub use self::{
     authentication::AgentCredentials,
@@ -28,8 +30,10 @@ mod availability;
 mod cursor;
 mod open_chats;
 mod own_chats;
+mod pending_verifications;
 mod requests;
 mod stream;
+mod stream_limits;
 mod verified_passwords;
 
 /// The largest position in a request.
@@ -48,23 +52,25 @@ pub struct AgentContext {
 
 impl AgentContext {
     /// The agents of `settings`; `None` if there are none and the console is disabled.
-    #[must_use]
+    ///
+    /// # Errors
+    /// [`Unspecified`] if the random generator of the operating system fails.
     pub fn new(
         settings: &Settings,
         failed_credentials: &Arc<FailedCredentials>,
         metrics: &ChatMetrics,
-    ) -> Option<Arc<Self>> {
-        let access = AgentAccess::new(&settings.agents);
+    ) -> Result<Option<Arc<Self>>, Unspecified> {
+        let access = AgentAccess::new(&settings.agents)?;
         if access.is_none() && settings.admin.password.is_none() {
-            return None;
+            return Ok(None);
         }
-        Some(Arc::new(Self {
+        Ok(Some(Arc::new(Self {
             access,
             failed_credentials: Arc::clone(failed_credentials),
             open_chats: OpenChats::new(settings.agents.max_streams),
             metrics: metrics.clone(),
             audit_log_entries: settings.admin.audit_log_entries,
-        }))
+        })))
     }
 
     /// The open chats, which a background task follows.

@@ -3,30 +3,23 @@
 //! The verification of a password takes tens of milliseconds and 19 MiB of memory, so it runs on another thread, a few at
 //! a time, and its success is remembered for some minutes.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
+use ring::error::Unspecified;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use tokio::{sync::Semaphore, task, time};
 use tracing::warn;
 
-use super::verified_passwords::VerifiedPasswords;
+use super::{pending_verifications::PendingVerifications, verified_passwords::VerifiedPasswords};
 use crate::{
     password_hash::PasswordHash,
-    service::ServiceError,
+    service::{ServiceError, rate_limit::client_network},
     settings::{self, Agent},
 };
 
-/// The maximum number of concurrent verifications, and of those that wait.
+/// The maximum number of concurrent verifications.
 const MAX_VERIFICATIONS: usize = 2;
-const MAX_WAITING: usize = 64;
 /// The maximum time to wait for a verification.
 const VERIFICATION_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -37,25 +30,28 @@ pub(super) struct AgentAccess {
     decoy: Option<PasswordHash>,
     api_keys: Vec<Agent<SecretString>>,
     verified: Arc<VerifiedPasswords>,
+    pending: PendingVerifications,
     permits: Arc<Semaphore>,
-    waiting: AtomicUsize,
 }
 
 impl AgentAccess {
     /// `None` if no agents are configured.
-    pub(super) fn new(settings: &settings::Agents) -> Option<Self> {
+    ///
+    /// # Errors
+    /// [`Unspecified`] if the random generator of the operating system fails.
+    pub(super) fn new(settings: &settings::Agents) -> Result<Option<Self>, Unspecified> {
         if !settings.are_configured() {
-            return None;
+            return Ok(None);
         }
         let users = settings.users.iter().cloned();
-        Some(Self {
+        Ok(Some(Self {
             decoy: settings.users.first().map(|user| user.credential.clone()),
             users: users.map(|user| (user.name, user.credential)).collect(),
             api_keys: settings.api_keys.clone(),
             verified: Arc::new(VerifiedPasswords::new()?),
+            pending: PendingVerifications::default(),
             permits: Arc::new(Semaphore::new(MAX_VERIFICATIONS)),
-            waiting: AtomicUsize::new(0),
-        })
+        }))
     }
 
     /// Whether any agent has a password.
@@ -80,23 +76,29 @@ impl AgentAccess {
         name
     }
 
-    /// Whether a password is that of an agent.
+    /// Whether a password is that of an agent. Concurrent requests with the same credentials share one verification.
     pub(super) async fn verify(
         &self,
         name: &str,
         password: &SecretString,
+        address: Option<IpAddr>,
     ) -> Result<bool, ServiceError> {
         let Some(digest) = self.verified.digest(name, password.expose_secret()) else {
             return Ok(false);
         };
         let user = self.users.get(name);
-        if user.is_some() && self.verified.contains(&digest) {
+        if user.is_some() && self.verified.is_known(&digest) {
             return Ok(true);
         }
         let Some(hash) = user.or(self.decoy.as_ref()) else {
             return Ok(false);
         };
-        let is_valid = self.verify_hash(hash.clone(), password.clone()).await? && user.is_some();
+        let shared = self.pending.share(digest);
+        let verify = || self.verify_hash(hash.clone(), password.clone(), address);
+        let verified = shared.result.get_or_try_init(verify);
+        let verified = time::timeout(VERIFICATION_TIMEOUT, verified).await;
+        let verified = verified.map_err(|_elapsed| ServiceError::TooManyVerifications)?;
+        let is_valid = *verified? && user.is_some();
         if is_valid {
             self.verified.insert(digest);
         }
@@ -108,14 +110,14 @@ impl AgentAccess {
         &self,
         hash: PasswordHash,
         password: SecretString,
+        address: Option<IpAddr>,
     ) -> Result<bool, ServiceError> {
         let busy = ServiceError::TooManyVerifications;
-        let waiting = WaitingGuard::new(&self.waiting);
-        if waiting.count > MAX_WAITING {
+        let network = address.map(client_network).unwrap_or_default();
+        let Some(_pending) = self.pending.begin(network) else {
             return Err(busy);
-        }
-        let permit = Arc::clone(&self.permits).acquire_owned();
-        let Ok(Ok(permit)) = time::timeout(VERIFICATION_TIMEOUT, permit).await else {
+        };
+        let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else {
             return Err(busy);
         };
         let verification = task::spawn_blocking(move || {
@@ -129,21 +131,43 @@ impl AgentAccess {
     }
 }
 
-/// Counts a verification that waits or runs.
-struct WaitingGuard<'a> {
-    waiting: &'a AtomicUsize,
-    count: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Agents;
 
-impl<'a> WaitingGuard<'a> {
-    fn new(waiting: &'a AtomicUsize) -> Self {
-        let count = waiting.fetch_add(1, Relaxed) + 1;
-        Self { waiting, count }
+    fn access() -> AgentAccess {
+        let user = Agent {
+            name: "ann".to_owned(),
+            credential: PasswordHash::create("right").unwrap(),
+        };
+        let settings = Agents {
+            users: vec![user],
+            ..Agents::default()
+        };
+        AgentAccess::new(&settings).unwrap().unwrap()
     }
-}
 
-impl Drop for WaitingGuard<'_> {
-    fn drop(&mut self) {
-        self.waiting.fetch_sub(1, Relaxed);
+    #[tokio::test]
+    async fn a_burst_of_guesses_from_one_address_does_not_fill_the_queue() {
+        let access = access();
+        let address = |last| Some(IpAddr::from([192, 0, 2, last]));
+        let guesses = (0..20).map(|n| SecretString::from(format!("guess {n}")));
+        let guesses: Vec<SecretString> = guesses.collect();
+        let burst = guesses
+            .iter()
+            .map(|guess| access.verify("ann", guess, address(1)));
+        let right = SecretString::from("right");
+        // More requests than the limit of an address, which all wait for the same verification.
+        let others = (0..20).map(|_| access.verify("ann", &right, address(2)));
+        let (burst, others) = tokio::join!(
+            futures_util::future::join_all(burst),
+            futures_util::future::join_all(others)
+        );
+        let rejected = burst
+            .iter()
+            .filter(|guess| matches!(guess, Err(ServiceError::TooManyVerifications)));
+        assert_eq!(rejected.count(), 16);
+        assert!(others.iter().all(|other| matches!(other, Ok(true))));
     }
 }

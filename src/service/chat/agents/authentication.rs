@@ -49,7 +49,7 @@ impl Agents {
             }
             AgentCredentials::Password(name, password) => {
                 let wrong = ServiceError::Unauthorized("wrong user name or password of an agent");
-                let verify = access.verify(&name, &password);
+                let verify = access.verify(&name, &password, address);
                 let checked = failed.check_expensive(&*self.store, address, verify, wrong);
                 log_failed_sign_in(checked.await, address)?;
                 Ok(name)

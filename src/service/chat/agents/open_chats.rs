@@ -13,11 +13,12 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, watch},
+    sync::{Notify, broadcast, watch},
     time::{self, Instant},
 };
 use tracing::debug;
 
+use super::stream_limits::{StreamLimits, StreamPermit};
 use crate::{
     model::{
         ServiceId, StoreError,
@@ -62,9 +63,7 @@ pub(super) enum Update {
 pub struct OpenChats(Arc<Shared>);
 
 struct Shared {
-    /// One for each stream.
-    permits: Arc<Semaphore>,
-    max_streams: usize,
+    limits: Arc<StreamLimits>,
     stream_opened: Notify,
     is_complete: watch::Sender<bool>,
     chats: Mutex<HashMap<ServiceId, Arc<ChatSummary>>>,
@@ -75,7 +74,7 @@ struct Shared {
 pub(super) struct OpenChatsSubscription {
     shared: Arc<Shared>,
     pub(super) updates: broadcast::Receiver<Update>,
-    _permit: OwnedSemaphorePermit,
+    _permit: StreamPermit,
 }
 
 /// Open chats by the time of their start.
@@ -86,8 +85,7 @@ impl OpenChats {
     #[must_use]
     pub fn new(max_streams: usize) -> Self {
         Self(Arc::new(Shared {
-            permits: Arc::new(Semaphore::new(max_streams)),
-            max_streams,
+            limits: Arc::new(StreamLimits::new(max_streams)),
             stream_opened: Notify::new(),
             is_complete: watch::Sender::new(false),
             chats: Mutex::default(),
@@ -95,28 +93,23 @@ impl OpenChats {
         }))
     }
 
-    /// Subscribes a stream.
+    /// Subscribes a stream of an agent.
     ///
     /// # Errors
-    /// [`ServiceError::TooManyAgentStreams`]; [`ServiceError::Store`] if the chats cannot be listed in time.
+    /// [`ServiceError::TooManyAgentStreams`], [`ServiceError::TooManyStreamsOfAgent`]; [`ServiceError::Store`] if the
+    /// chats cannot be listed in time.
     pub(super) async fn subscribe(
         &self,
+        agent: &str,
     ) -> Result<(OpenChatsSubscription, Snapshot), ServiceError> {
         let shared = &self.0;
-        let permit = Arc::clone(&shared.permits).try_acquire_owned();
-        let too_many = |_full| ServiceError::TooManyAgentStreams(shared.max_streams);
-        let permit = permit.map_err(too_many)?;
-        let mut is_complete = shared.is_complete.subscribe();
+        let permit = shared.limits.acquire(agent)?;
         shared.stream_opened.notify_one();
-        let listed = time::timeout(
-            FIRST_LIST_TIMEOUT,
-            is_complete.wait_for(|complete| *complete),
-        );
-        let is_listed = matches!(listed.await, Ok(Ok(_)));
-        if !is_listed {
-            return Err(StoreError::Unavailable("open chats not listed in time".to_owned()).into());
-        }
-        let (updates, snapshot) = shared.subscribe();
+        let subscribed = time::timeout(FIRST_LIST_TIMEOUT, shared.subscribe_when_listed()).await;
+        let (updates, snapshot) = subscribed
+            .ok()
+            .flatten()
+            .ok_or_else(|| StoreError::Unavailable("open chats not listed in time".to_owned()))?;
         let subscription = OpenChatsSubscription {
             shared: Arc::clone(shared),
             updates,
@@ -226,18 +219,32 @@ impl OpenChats {
 impl OpenChatsSubscription {
     /// Continues with all open chats, after updates were lost.
     pub(super) fn resubscribe(&mut self) -> Snapshot {
-        let (updates, snapshot) = self.shared.subscribe();
+        let (updates, snapshot) = self.shared.subscribe(&self.shared.lock());
         self.updates = updates;
         snapshot
     }
 }
 
 impl Shared {
-    fn subscribe(&self) -> (broadcast::Receiver<Update>, Snapshot) {
-        let chats = self.lock();
+    /// Subscribes after the first list is complete. `None` if there will be none.
+    async fn subscribe_when_listed(&self) -> Option<(broadcast::Receiver<Update>, Snapshot)> {
+        let mut is_complete = self.is_complete.subscribe();
+        loop {
+            is_complete.wait_for(|complete| *complete).await.ok()?;
+            let chats = self.lock();
+            // Not if the table was emptied in between, after the last other stream.
+            if *self.is_complete.borrow() {
+                return Some(self.subscribe(&chats));
+            }
+        }
+    }
+
+    fn subscribe(
+        &self,
+        chats: &HashMap<ServiceId, Arc<ChatSummary>>,
+    ) -> (broadcast::Receiver<Update>, Snapshot) {
         let updates = self.updates.subscribe();
         let mut snapshot: Snapshot = chats.values().cloned().collect();
-        drop(chats);
         snapshot.sort_by(|a, b| (a.started, a.id.as_str()).cmp(&(b.started, b.id.as_str())));
         (updates, snapshot)
     }
@@ -245,7 +252,7 @@ impl Shared {
     /// Empties the table if there are no streams. A stream takes its permit first, so none is left behind.
     fn stop_if_unused(&self) -> bool {
         let mut chats = self.lock();
-        let is_unused = self.permits.available_permits() == self.max_streams;
+        let is_unused = self.limits.are_unused();
         if is_unused {
             self.is_complete.send_replace(false);
             *chats = HashMap::new();

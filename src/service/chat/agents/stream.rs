@@ -71,8 +71,8 @@ impl Agents {
     /// Opens the event stream of an agent, after the event with this id if there is one.
     ///
     /// # Errors
-    /// [`ServiceError::InvalidParameter`] for a malformed id; [`ServiceError::TooManyAgentStreams`]; errors of the
-    /// store.
+    /// [`ServiceError::InvalidParameter`] for a malformed id; [`ServiceError::TooManyAgentStreams`],
+    /// [`ServiceError::TooManyStreamsOfAgent`]; errors of the store.
     pub async fn open_stream(
         &self,
         agent: &str,
@@ -83,7 +83,7 @@ impl Agents {
                 "the id of the last event is malformed; expected the id of an event of this stream";
             ServiceError::InvalidParameter(message.to_owned())
         })?;
-        let (open_chats, snapshot) = self.context.open_chats.subscribe().await?;
+        let (open_chats, snapshot) = self.context.open_chats.subscribe(agent).await?;
         let definitions = self.renew_availability(agent).await?;
         let listeners = self.services.context.chat_listeners.clone();
         let mut stream = AgentStream {

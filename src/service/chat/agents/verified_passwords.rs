@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ring::{hmac, rand::SystemRandom};
+use ring::{error::Unspecified, hmac, rand::SystemRandom};
 
-/// The time for which a verification counts.
+/// The time for which a verification counts after the last request, and at most.
 const TTL: Duration = Duration::from_secs(300);
+const MAX_TTL: Duration = Duration::from_secs(3_600);
 /// The maximum number of entries.
 const MAX_ENTRIES: usize = 1_000;
 
@@ -19,16 +20,27 @@ pub(super) type Digest = [u8; 32];
 /// The digests of credentials that were verified recently.
 pub(super) struct VerifiedPasswords {
     key: hmac::Key,
-    expirations: Mutex<HashMap<Digest, Instant>>,
+    entries: Mutex<HashMap<Digest, Entry>>,
+}
+
+struct Entry {
+    verified: Instant,
+    used: Instant,
+}
+
+impl Entry {
+    fn is_valid_at(&self, now: Instant) -> bool {
+        now < self.used + TTL && now < self.verified + MAX_TTL
+    }
 }
 
 impl VerifiedPasswords {
-    /// `None` if the system has no randomness.
-    pub(super) fn new() -> Option<Self> {
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new());
-        Some(Self {
-            key: key.ok()?,
-            expirations: Mutex::default(),
+    /// # Errors
+    /// [`Unspecified`] if the random generator of the operating system fails.
+    pub(super) fn new() -> Result<Self, Unspecified> {
+        Ok(Self {
+            key: hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())?,
+            entries: Mutex::default(),
         })
     }
 
@@ -41,28 +53,41 @@ impl VerifiedPasswords {
         context.sign().as_ref().try_into().ok()
     }
 
-    pub(super) fn contains(&self, digest: &Digest) -> bool {
-        let expirations = self.lock();
-        let expires = expirations.get(digest);
-        expires.is_some_and(|expires| *expires > Instant::now())
+    /// Whether these credentials were verified recently. Each use extends the time.
+    pub(super) fn is_known(&self, digest: &Digest) -> bool {
+        self.is_known_at(digest, Instant::now())
+    }
+
+    fn is_known_at(&self, digest: &Digest, now: Instant) -> bool {
+        let mut entries = self.lock();
+        let entry = entries.get_mut(digest);
+        entry.is_some_and(|entry| {
+            let is_valid = entry.is_valid_at(now);
+            if is_valid {
+                entry.used = now;
+            }
+            is_valid
+        })
     }
 
     pub(super) fn insert(&self, digest: Digest) {
         let now = Instant::now();
-        let mut expirations = self.lock();
-        if expirations.len() >= MAX_ENTRIES {
-            expirations.retain(|_, expires| *expires > now);
+        let mut entries = self.lock();
+        if entries.len() >= MAX_ENTRIES {
+            entries.retain(|_, entry| entry.is_valid_at(now));
         }
-        if expirations.len() >= MAX_ENTRIES {
-            expirations.clear();
+        if entries.len() >= MAX_ENTRIES {
+            entries.clear();
         }
-        expirations.insert(digest, now + TTL);
+        let entry = Entry {
+            verified: now,
+            used: now,
+        };
+        entries.insert(digest, entry);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Digest, Instant>> {
-        self.expirations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Digest, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,18 +99,34 @@ mod tests {
     fn only_the_same_name_and_password_in_the_same_process_are_known() {
         let verified = VerifiedPasswords::new().unwrap();
         let digest = verified.digest("ann", "a:b").unwrap();
-        assert!(!verified.contains(&digest));
+        assert!(!verified.is_known(&digest));
         verified.insert(digest);
-        assert!(verified.contains(&digest));
+        assert!(verified.is_known(&digest));
         for (name, password) in [("ann", "a:c"), ("ann:a", "b"), ("Ann", "a:b"), ("ann", "")] {
             let other = verified.digest(name, password).unwrap();
             assert_eq!(
-                verified.contains(&other),
+                verified.is_known(&other),
                 (name, password) == ("ann:a", "b")
             );
         }
         let restarted = VerifiedPasswords::new().unwrap();
         assert_ne!(restarted.digest("ann", "a:b"), Some(digest));
+    }
+
+    #[test]
+    fn use_extends_the_time_up_to_the_maximum() {
+        let verified = VerifiedPasswords::new().unwrap();
+        verified.insert([1; 32]);
+        let start = verified.lock()[&[1; 32]].verified;
+        let step = TTL - Duration::from_secs(1);
+        let mut now = start;
+        while now + step < start + MAX_TTL {
+            now += step;
+            assert!(verified.is_known_at(&[1; 32], now));
+        }
+        assert!(!verified.is_known_at(&[1; 32], start + MAX_TTL));
+        verified.insert([2; 32]);
+        assert!(!verified.is_known_at(&[2; 32], Instant::now() + TTL));
     }
 
     #[test]
