@@ -52,10 +52,9 @@ impl Agents {
                 "expected names that are not in `agents.users`",
             ));
         }
-        let mut keys = BTreeSet::new();
-        let is_new =
-            |agent: &Agent<SecretString>| keys.insert(agent.credential.expose_secret().to_owned());
-        if !self.api_keys.iter().all(is_new) {
+        let keys = self.api_keys.iter();
+        let keys = keys.map(|agent| agent.credential.expose_secret());
+        if keys.collect::<BTreeSet<&str>>().len() < self.api_keys.len() {
             return Err(("agents.api_keys", "expected a different key for each name"));
         }
         Ok(())

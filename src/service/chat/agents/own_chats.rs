@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future;
+use tokio::time::Instant;
 
 use super::cursor::{self, MAX_OWN_CHATS};
 use crate::{
@@ -24,6 +25,8 @@ pub(super) struct OwnChat {
     listener: ChatListener,
     /// Whether it must be read.
     pub(super) is_changed: bool,
+    /// The time before which it is not read, after an error.
+    retry_at: Option<Instant>,
     pub(super) listing: Listing,
 }
 
@@ -97,6 +100,7 @@ impl OwnChats {
             client_typing: false,
             listener: self.listeners.listen(id),
             is_changed: true,
+            retry_at: None,
             listing: Listing::Open,
         });
     }
@@ -124,10 +128,25 @@ impl OwnChats {
         chats
     }
 
-    /// A chat that must be read, and the position after which.
+    /// A chat that must be read now, and the position after which.
     pub(super) fn next_changed(&self) -> Option<(ServiceId, u64)> {
-        let chat = self.chats.iter().find(|chat| chat.is_changed)?;
+        let now = Instant::now();
+        let mut changed = self.chats.iter().filter(|chat| chat.is_changed);
+        let chat = changed.find(|chat| chat.retry_at.is_none_or(|at| at <= now))?;
         Some((chat.id.clone(), chat.position))
+    }
+
+    /// Reads a chat again at this time; the others are not delayed.
+    pub(super) fn retry_at(&mut self, id: &ServiceId, at: Instant) {
+        if let Some(chat) = self.get_mut(id) {
+            chat.retry_at = Some(at);
+        }
+    }
+
+    /// The time at which the next chat is read again.
+    pub(super) fn next_retry(&self) -> Option<Instant> {
+        let changed = self.chats.iter().filter(|chat| chat.is_changed);
+        changed.filter_map(|chat| chat.retry_at).min()
     }
 
     /// Applies a chat that was read, or `None` if its service has ended.
@@ -137,6 +156,7 @@ impl OwnChats {
         };
         let own = &mut self.chats[index];
         own.is_changed = false;
+        own.retry_at = None;
         let Some(read) = read else {
             if own.listing == Listing::Unlisted {
                 self.chats.swap_remove(index);
@@ -202,5 +222,32 @@ impl OwnChats {
     pub(super) fn cursor(&self) -> String {
         let begun = self.chats.iter().filter(|chat| chat.is_begun);
         cursor::encode(begun.map(|chat| (&chat.id, chat.position)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_chat_that_cannot_be_read_does_not_delay_the_others() {
+        let ids = ["a", "b"].map(|id| ServiceId::from(id.to_owned()));
+        let positions = ids.iter().map(|id| (id.clone(), 7)).collect();
+        let mut own = OwnChats::new("ann", ChatListeners::default(), positions);
+        let [failing, other] = ids;
+        assert_eq!(own.next_changed(), Some((failing.clone(), 7)));
+        assert_eq!(own.next_retry(), None);
+        let retry_at = Instant::now() + Duration::from_secs(60);
+        own.retry_at(&failing, retry_at);
+        assert_eq!(own.next_changed(), Some((other.clone(), 7)));
+        own.apply(&other, None);
+        assert_eq!(own.next_changed(), None);
+        assert_eq!(own.next_retry(), Some(retry_at));
+        own.retry_at(&failing, Instant::now());
+        assert_eq!(own.next_changed(), Some((failing.clone(), 7)));
+        own.apply(&failing, None);
+        assert_eq!((own.next_changed(), own.next_retry()), (None, None));
     }
 }

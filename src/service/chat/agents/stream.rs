@@ -30,7 +30,7 @@ use crate::{
 
 /// The longest time without an event.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
-/// The pause after an error of the store.
+/// The time after which a chat is read again after an error.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// The maximum number of chats in [`AgentEvent::Chats`].
 const MAX_LISTED_CHATS: usize = 1_000;
@@ -134,10 +134,12 @@ impl AgentStream {
                 self.fill_up();
                 continue;
             }
+            let retry = self.own.next_retry().unwrap_or(heartbeat);
+            let wake_up = heartbeat.min(self.next_renewal).min(retry);
             tokio::select! {
                 update = self.open_chats.updates.recv() => self.apply(update),
                 () = self.own.changed() => {}
-                () = time::sleep_until(self.next_renewal.min(heartbeat)) => {}
+                () = time::sleep_until(wake_up) => {}
             }
         }
     }
@@ -158,7 +160,7 @@ impl AgentStream {
             }
             Err(error) => {
                 debug!(id = %id.redacted(), %error, "chat not read, retrying");
-                time::sleep(RETRY_DELAY).await;
+                self.own.retry_at(&id, Instant::now() + RETRY_DELAY);
                 None
             }
         }

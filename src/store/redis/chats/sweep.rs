@@ -16,14 +16,11 @@ use crate::{
         chat::{ChatAction, ChatState, ChatSummary, ChatWindow},
         cleanup_status::ChatCounts,
     },
-    store::{
-        ChatStore,
-        redis::{
-            RedisStore,
-            admin_queries::split_page,
-            keys,
-            scripts::{PAGE, RESCHEDULE_CLEANUP, evalsha},
-        },
+    store::redis::{
+        RedisStore,
+        admin_queries::split_page,
+        keys,
+        scripts::{PAGE, RESCHEDULE_CLEANUP, evalsha},
     },
 };
 
@@ -55,7 +52,7 @@ impl RedisStore {
         loop {
             let (entries, next) = self.chat_list_page(false, after.as_ref(), BATCH).await?;
             let ids: Vec<ServiceId> = entries.iter().map(service_of).collect();
-            let chats = self.chat_summaries(&ids).await?;
+            let (chats, unreadable) = self.readable_chats(&ids).await?;
             for chat in &chats {
                 let counts = counts.entry(chat.definition.clone()).or_default();
                 match chat.state {
@@ -64,7 +61,8 @@ impl RedisStore {
                     ChatState::Ended => self.list_as_ended(&chat.id, chat.started).await?,
                 }
             }
-            self.remove_missing(false, &entries, &chats).await?;
+            self.remove_missing(false, &entries, &chats, &unreadable)
+                .await?;
             self.expire_absent_clients(&chats).await?;
             after = next;
             if after.is_none() {
@@ -81,19 +79,23 @@ impl RedisStore {
     ) -> Result<Option<Cursor>, StoreError> {
         let (entries, next) = self.chat_list_page(true, after.as_ref(), BATCH).await?;
         let ids: Vec<ServiceId> = entries.iter().map(service_of).collect();
-        let chats = self.chat_summaries(&ids).await?;
-        self.remove_missing(true, &entries, &chats).await?;
+        let (chats, unreadable) = self.readable_chats(&ids).await?;
+        self.remove_missing(true, &entries, &chats, &unreadable)
+            .await?;
         Ok(next)
     }
 
-    /// Removes the entries of chats that do not exist.
+    /// Removes the entries of chats that do not exist. A newer version may read those that are unreadable.
     async fn remove_missing(
         &self,
         ended: bool,
         entries: &[Cursor],
         chats: &[ChatSummary],
+        unreadable: &[&ServiceId],
     ) -> Result<(), StoreError> {
-        let existing: HashSet<&str> = chats.iter().map(|chat| chat.id.as_str()).collect();
+        let existing = chats.iter().map(|chat| &chat.id);
+        let existing = existing.chain(unreadable.iter().copied());
+        let existing: HashSet<&str> = existing.map(ServiceId::as_str).collect();
         let before = self.redis.now()?.before(START_GRACE);
         let missing = entries
             .iter()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use redis::{Cmd, FromRedisValue, cmd};
 use switchboard::{
     model::chat::{ChatAction, NewChat},
-    store::ServiceStore,
+    store::{ChatStore, ServiceStore},
 };
 
 use super::{act, client_message, create_chat, join, new_chat, row, transcript};
@@ -37,6 +37,7 @@ on_redis_and_cluster!(
     absent_client_leaves,
     entries_without_a_chat_are_removed,
     ended_chats_are_moved,
+    an_unreadable_chat_does_not_hide_the_others,
 );
 
 fn list_key(redis: &RedisFixture, list: &str) -> String {
@@ -163,6 +164,27 @@ async fn ended_chats_are_moved(redis: RedisFixture) {
     let replica = redis.start_replica().await;
     eventually("the chat is moved", async || {
         (listed(&redis).await == [vec![], vec![id.to_string()]]).then_some(())
+    })
+    .await;
+    replica.stop().await;
+}
+
+async fn an_unreadable_chat_does_not_hide_the_others(redis: RedisFixture) {
+    let unreadable = create_chat(&redis.store, &new_chat()).await;
+    let other = create_chat(&redis.store, &new_chat()).await;
+    let mut corrupt = cmd("HSET");
+    corrupt.arg(format!("{}chat:{{{unreadable}}}", redis.prefix));
+    query::<()>(&redis, corrupt.arg("last_at").arg("x")).await;
+    for id in [unreadable.as_str(), "00000000-old"] {
+        add_entry(&redis, "open", id, Duration::from_secs(3_600)).await;
+    }
+    let page = redis.store.list_chats(false, None, 10).await.unwrap();
+    let ids: Vec<_> = page.chats.into_iter().map(|chat| chat.id).collect();
+    assert_eq!(ids, [other.clone()]);
+    let replica = redis.start_replica().await;
+    eventually("the sweep removes the entry without a chat", async || {
+        let [open, _] = listed(&redis).await;
+        (open == [unreadable.to_string(), other.to_string()]).then_some(())
     })
     .await;
     replica.stop().await;
