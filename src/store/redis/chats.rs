@@ -1,13 +1,13 @@
 //! Chats: the hash `chat:{id}` in the slot of its service. One script performs an action, assigns positions, stores
 //! events and notifies listeners.
 
-use std::{time::Duration, vec::IntoIter};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::{Cmd, cmd};
-use tracing::{debug, warn};
+use tracing::debug;
 
-use self::reply::{ParsedReply, parse_summary};
+use self::reply::ParsedReply;
 use super::{
     OWNED_TTL_MARGIN, RedisStore,
     connection::parse_reply,
@@ -29,6 +29,7 @@ use crate::{
 };
 
 mod reply;
+mod summaries;
 mod sweep;
 
 /// The TTL of the table of available agents after the last change.
@@ -212,46 +213,6 @@ impl RedisStore {
             ChatAction::ClientRefresh(None) => window != ChatWindow::AfterRefresh,
             _ => true,
         }
-    }
-
-    /// The existing chats of these services, and those that are unreadable. One of these does not hide the others.
-    async fn readable_chats<'a>(
-        &self,
-        ids: &'a [ServiceId],
-    ) -> Result<(Vec<ChatSummary>, Vec<&'a ServiceId>), StoreError> {
-        // The chat of a service that was deleted exists until the cleanup.
-        let read = |id| {
-            let mut service = cmd("HMGET");
-            service.arg(self.keys.service(id)).arg(keys::END);
-            let mut chat = cmd("HMGET");
-            chat.arg(self.keys.chat(id)).arg(&keys::CHAT_SUMMARY);
-            [service, chat]
-        };
-        let replies = self.query_each(ids.iter().flat_map(read).collect()).await?;
-        let mut replies: IntoIter<Vec<Option<String>>> = replies.into_iter();
-        let mut summaries = Vec::with_capacity(ids.len());
-        let mut unreadable = Vec::new();
-        for id in ids {
-            let key = self.keys.chat(id);
-            let (Some(service), Some(chat)) = (replies.next(), replies.next()) else {
-                break;
-            };
-            let is_active = service.iter().any(Option::is_some);
-            let parsed = match parse_summary(id, chat) {
-                Ok(parsed) => parsed,
-                Err(error) => {
-                    warn!(id = %id.redacted(), %error, "unreadable chat omitted");
-                    unreadable.push(id);
-                    continue;
-                }
-            };
-            if let Some(mut summary) = parsed.filter(|_| is_active) {
-                summary.started = self.redis.translate_from_server(&key, summary.started)?;
-                summary.last_event = self.redis.translate_from_server(&key, summary.last_event)?;
-                summaries.push(summary);
-            }
-        }
-        Ok((summaries, unreadable))
     }
 
     fn update_command(&self, id: &ServiceId, action: &ChatAction, window: ChatWindow) -> Cmd {
