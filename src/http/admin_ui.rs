@@ -72,10 +72,9 @@ pub(super) fn stream_routes() -> [Endpoint; 1] {
 }
 
 /// Pages that need a session, of an administrator or an agent.
-pub(super) fn shared_routes() -> [Endpoint; 3] {
+pub(super) fn shared_routes() -> [Endpoint; 2] {
     [
         route("/genesys/1/admin/ui/chats").get(chats::show_chats),
-        route("/genesys/1/admin/ui/chats/{id}/files/{key}").get(chats::download_file),
         route("/genesys/1/admin/ui/sign-out").method(Method::POST, post().to(sign_in::sign_out)),
     ]
 }

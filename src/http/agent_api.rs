@@ -12,6 +12,7 @@ pub(super) mod availability;
 pub(super) mod chat_requests;
 pub(super) mod chats;
 pub(super) mod events;
+pub(super) mod files;
 pub(super) mod responses;
 
 /// The agents. Their routes exist only if some are configured, and in the console.

@@ -23,6 +23,7 @@ const ADMIN_NAME_SEGMENT: usize = 5;
 const BOOKING_SEGMENT: usize = 7;
 /// Segment of the id in `/genesys/1/agent/chats/{id}/...`.
 const AGENT_CHAT_SEGMENT: usize = 5;
+const AGENT_FILE_SEGMENT: usize = 7;
 /// Segment of the status in `/genesys/1/admin/node/changestatus/{status}`.
 const NODE_STATUS_SEGMENT: usize = 6;
 /// Segments of `/genesys/1/admin/ui/{collection}/{name}/{part}/{key}`.
@@ -31,6 +32,7 @@ const PAGE_NAME_SEGMENT: usize = 6;
 const PAGE_KEY_SEGMENT: usize = 8;
 /// Segment of the id in `/genesys/1/admin/ui/agent/chats/{id}`.
 const PAGE_CHAT_SEGMENT: usize = 7;
+const PAGE_FILE_SEGMENT: usize = 9;
 /// Segment of `agent` or `admin` in `/genesys/1/...`.
 const GROUP_SEGMENT: usize = 3;
 /// Segment of the id in `/genesys/1/cs/services/{id}`.
@@ -115,6 +117,16 @@ pub(super) fn agent_chat(request: &HttpRequest) -> Result<String, ApiError> {
         segment(request, PAGE_CHAT_SEGMENT)
     } else {
         segment(request, AGENT_CHAT_SEGMENT)
+    }
+}
+
+/// The key in `.../agent/chats/{id}/files/{key}`.
+pub(super) fn agent_file(request: &HttpRequest) -> Result<String, ApiError> {
+    let group = segment(request, GROUP_SEGMENT)?;
+    if group == "admin" {
+        segment(request, PAGE_FILE_SEGMENT)
+    } else {
+        segment(request, AGENT_FILE_SEGMENT)
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
         configured_services, import_export, import_report::ImportResponse, node, replicas,
         resource_groups, restore,
     },
-    agent_api::{availability, chat_requests, chats, events, responses::ChatObjectResponse},
+    agent_api::{availability, chat_requests, chats, events, files, responses::ChatObjectResponse},
     client_api::{
         binaries, chat_events,
         create::{self, responses::CreatedResponse},
@@ -225,6 +225,7 @@ pub(super) fn admin_routes() -> [Endpoint; 14] {
     paths(
         chats::list_chats,
         chats::get_chat,
+        files::get_file,
         chat_requests::join_chat,
         chat_requests::send_message,
         chat_requests::set_typing,
@@ -243,6 +244,7 @@ macro_rules! agent_routes_below {
         [
             route(concat!($prefix, "/chats")).get(chats::list_chats),
             route(concat!($prefix, "/chats/{id}")).get(chats::get_chat),
+            route(concat!($prefix, "/chats/{id}/files/{key}")).get(files::get_file),
             route(concat!($prefix, "/chats/{id}/events"))
                 .method(Method::GET, get().to(events::stream_chat)),
             route(concat!($prefix, "/events")).method(Method::GET, get().to(events::stream_chats)),
@@ -263,12 +265,12 @@ macro_rules! agent_routes_below {
 }
 
 /// The routes of agents.
-pub(super) fn agent_routes() -> [Endpoint; 10] {
+pub(super) fn agent_routes() -> [Endpoint; 11] {
     agent_routes_below!("/genesys/1/agent")
 }
 
 /// The same routes for the console, with its sessions.
-pub(super) fn console_agent_routes() -> [Endpoint; 10] {
+pub(super) fn console_agent_routes() -> [Endpoint; 11] {
     agent_routes_below!("/genesys/1/admin/ui/agent")
 }
 

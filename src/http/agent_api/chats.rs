@@ -135,7 +135,7 @@ fn parse_state(query: &FormData) -> Result<Option<ChatState>, ApiError> {
     summary = "Read a chat",
     description = "The events after `transcriptPosition`, at most 500 or 256 KiB; `chatIxnState` and the next request \
                    show whether there are more. `userData` and `files` are the storage of the service; a file is read \
-                   at the path of the client API.",
+                   at `files/{key}` below the path of the chat.",
     params(ChatPath, PositionQuery),
     responses(
         (status = 200, description = "The chat, and the data of its service", body = ChatDetailResponse),

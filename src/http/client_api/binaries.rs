@@ -21,7 +21,7 @@ use self::{
 };
 use crate::{
     http::{
-        ApiError, AppState, etag, fetch_metadata,
+        ApiError, AppState, body, etag, fetch_metadata,
         openapi::{
             errors::{
                 ClientErrors, Forbidden, KeyNotFound, PreconditionFailed, RangeNotSatisfiable,
@@ -31,7 +31,7 @@ use crate::{
         },
         path, response,
     },
-    model::{Binary, CHUNK_BYTES, RESERVED},
+    model::{Binary, CHUNK_BYTES, RESERVED, ServiceId},
     service::Download,
 };
 
@@ -100,6 +100,37 @@ pub(in crate::http) async fn read_binary(
     fetch_metadata::check_destination(&request)?;
     let download = state.services.find_binary(id, key.clone()).await?;
     binary_response(&state, &request, download, &key)
+}
+
+/// The response with a binary for a page of this origin. The content is untrusted, so its type is not that of the upload.
+///
+/// # Errors
+/// As [`binary_response`]; those of a read.
+pub(in crate::http) async fn download(
+    state: &AppState,
+    request: &HttpRequest,
+    id: ServiceId,
+    key: String,
+) -> Result<HttpResponse, ApiError> {
+    let download = state.services.find_binary(id, key.clone()).await?;
+    let mut response = binary_response(state, request, download, &key)?;
+    if response.headers().contains_key(CONTENT_TYPE) {
+        let octet_stream = HeaderValue::from_static("application/octet-stream");
+        response.headers_mut().insert(CONTENT_TYPE, octet_stream);
+    }
+    Ok(response)
+}
+
+/// The key in the path, or in the query for a key that browsers remove from paths (`.` and `..`).
+pub(in crate::http) fn key_or_query(
+    state: &AppState,
+    request: &HttpRequest,
+    in_path: impl FnOnce(&HttpRequest) -> Result<String, ApiError>,
+) -> Result<String, ApiError> {
+    match body::parse_query(state, request)?.text("key") {
+        Some(dots) => Ok(dots.to_owned()),
+        None => in_path(request),
+    }
 }
 
 /// The response with a binary, or with the requested range of it.

@@ -20,7 +20,7 @@ use crate::{
     },
     service::{FailedCredentials, ServiceError, Services, StorageStrings},
     settings::Settings,
-    store::AdminStore,
+    store::{AdminStore, Store},
     telemetry::metrics::ChatMetrics,
 };
 
@@ -121,7 +121,7 @@ impl Agents {
         limit: usize,
     ) -> Result<ListedChats, ServiceError> {
         let is_ended = state == Some(ChatState::Ended);
-        let mut listed = self.store.list_chats(is_ended, after, limit).await?;
+        let mut listed = self.chats().list_chats(is_ended, after, limit).await?;
         listed
             .chats
             .retain(|chat| state.is_none_or(|state| chat.state == state));
@@ -157,6 +157,11 @@ impl Agents {
         read.await.map(drop)
     }
 
+    /// The store of chats, with the metrics of the services.
+    fn chats(&self) -> &dyn Store {
+        &*self.services.context.store
+    }
+
     /// Performs an action, and returns the chat after it with the events after `position`.
     async fn update(
         &self,
@@ -165,7 +170,7 @@ impl Agents {
         position: u64,
     ) -> Result<Box<Chat>, ServiceError> {
         let window = ChatWindow::After(position);
-        match self.store.update_chat(id, action, window).await? {
+        match self.chats().update_chat(id, action, window).await? {
             ChatReply::ServiceNotFound | ChatReply::NotStarted(_) => {
                 Err(ServiceError::NoSuchService(id.clone()))
             }

@@ -179,7 +179,7 @@ function showData({ id, userData, files }) {
     const key = encodeURIComponent(file.name);
     const name = /^\.{1,2}$/.test(file.name) ? `dots?key=${key}` : key;
     const link = chatElement("a", "", file.file_name || file.name);
-    link.href = `${page.dataset.files}/${encodeURIComponent(id)}/files/${name}`;
+    link.href = `${page.dataset.api}/chats/${encodeURIComponent(id)}/files/${name}`;
     item.append(link, ` ${file.size} bytes`);
     return item;
   });

@@ -3,24 +3,17 @@
 //! The content is untrusted. Regardless of its declared type it is sent as `application/octet-stream` or `text/plain`,
 //! with `Content-Disposition: attachment`, so that browsers never run it in the origin of the console.
 
-use actix_web::{
-    HttpRequest,
-    http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue},
-    web::Data,
-};
+use actix_web::{HttpRequest, http::header::CONTENT_DISPOSITION, web::Data};
 
 use crate::{
     http::{
         ApiError, AppState,
         admin_ui::{PageResult, percent_encode},
-        body,
         client_api::binaries,
         fetch_metadata, path, response,
     },
     model::ServiceId,
 };
-
-const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 /// `GET /genesys/1/admin/ui/active-services/{id}/values/{key}`: a string.
 pub(in crate::http::admin_ui) async fn download_string(
@@ -46,12 +39,7 @@ pub(in crate::http::admin_ui) async fn download_binary(
 ) -> PageResult {
     fetch_metadata::check_destination(&request)?;
     let (id, key) = service_and_key(&state, &request)?;
-    let download = state.services.find_binary(id, key.clone()).await?;
-    let mut response = binaries::binary_response(&state, &request, download, &key)?;
-    if response.headers().contains_key(CONTENT_TYPE) {
-        response.headers_mut().insert(CONTENT_TYPE, OCTET_STREAM);
-    }
-    Ok(response)
+    Ok(binaries::download(&state, &request, id, key).await?)
 }
 
 /// The URL of a download, for a key of the service whose page is at `service_url`. Browsers remove the path segments
@@ -69,9 +57,5 @@ fn service_and_key(
     request: &HttpRequest,
 ) -> Result<(ServiceId, String), ApiError> {
     let id = ServiceId::from(path::page_name(request)?);
-    let query = body::parse_query(state, request)?;
-    match query.text("key") {
-        Some(dots) => Ok((id, dots.to_owned())),
-        None => Ok((id, path::page_key(request)?)),
-    }
+    Ok((id, binaries::key_or_query(state, request, path::page_key)?))
 }

@@ -34,7 +34,7 @@ impl Agents {
         } else {
             None
         };
-        let store = &self.store;
+        let store = self.chats();
         store
             .set_agent_availability(agent, definitions.as_deref(), TTL)
             .await?;
@@ -46,7 +46,7 @@ impl Agents {
         &self,
         agent: &str,
     ) -> Result<Option<Vec<String>>, ServiceError> {
-        let renewed = self.store.renew_agent_availability(agent, RENEWED_TTL);
+        let renewed = self.chats().renew_agent_availability(agent, RENEWED_TTL);
         Ok(renewed.await?)
     }
 }

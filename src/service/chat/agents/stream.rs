@@ -147,7 +147,7 @@ impl AgentStream {
     /// Reads a chat that the agent is in.
     async fn read(&mut self, id: ServiceId, position: u64) -> Option<AgentEvent> {
         let window = ChatWindow::After(position);
-        let store = &self.agents.store;
+        let store = self.agents.chats();
         match store.update_chat(&id, &ChatAction::Read, window).await {
             Ok(ChatReply::Chat(_, chat)) => {
                 let result = self.own.apply(&id, Some(&chat));

@@ -209,17 +209,19 @@ async fn an_agent_downloads_files_of_chats_only(app: TestApp) {
     let session = AdminSession::sign_in_as(&app, ANN.0, ANN.1).await;
     let detail = session.get(&format!("/agent/chats/{id}")).await.json();
     assert_eq!(detail["files"][0]["name"], "map");
-    let download = session.get(&format!("{CHATS}/{id}/files/map")).await;
+    let download = session.get(&format!("/agent/chats/{id}/files/map")).await;
     assert_eq!(
         (download.status.as_u16(), download.body.as_slice()),
         (200, &b"<script>ran=1</script>"[..])
     );
     assert_eq!(download.header("content-type"), "application/octet-stream");
-    let missing = session.get(&format!("{CHATS}/{other}/files/map")).await;
+    let missing = session
+        .get(&format!("/agent/chats/{other}/files/map"))
+        .await;
     assert_eq!(missing.status, 404);
-    let anonymous = format!("{CHATS}/{id}/files/map");
+    let anonymous = format!("/agent/chats/{id}/files/map");
     let anonymous = session.unauthenticated_request(Method::GET, &anonymous);
-    assert_eq!(TestResponse::send(anonymous).await.status, 303);
+    assert_eq!(TestResponse::send(anonymous).await.status, 403);
 }
 
 async fn a_session_ends_with_the_password_of_the_agent(app: TestApp) {

@@ -249,6 +249,27 @@ async fn the_data_of_the_service_is_beside_the_chat(app: TestApp) {
         json!({"name": "photo", "content_type": "image/png", "file_name": "p.png", "size": 5});
     assert_eq!(chat["files"], json!([file]));
     assert_eq!(rows(&chat), ["Joined Carl"]);
+    let path = format!("chats/{id}/files/photo");
+    let file = get(&app, ANN, &path).await;
+    assert_eq!(
+        (file.status, &file.body[..]),
+        (StatusCode::OK, &b"12345"[..])
+    );
+    assert_eq!(file.header("content-type"), "application/octet-stream");
+    let range = request(&app, BOT, Method::GET, &path).header("range", "bytes=1-2");
+    let range = TestResponse::send(range).await;
+    let expected = (StatusCode::PARTIAL_CONTENT, &b"23"[..]);
+    assert_eq!((range.status, &range.body[..]), expected);
+    get(&app, ANN, &format!("chats/{id}/files/none"))
+        .await
+        .error_message("KeyNotFound", 404);
+    let other = TestResponse::send(app.post("/genesys/1/service/store"))
+        .await
+        .json();
+    let other = other["_id"].as_str().unwrap();
+    get(&app, ANN, &format!("chats/{other}/files/photo"))
+        .await
+        .error_message("ServiceNotFound", 404);
 }
 
 async fn a_chat_ends_with_its_service(app: TestApp) {
