@@ -54,7 +54,7 @@ pub(super) fn is_path(path: &str) -> bool {
         (status = 200, description = "The replies, after pushed events", body = inline(Vec<Object>)),
         ClientErrors, InvalidBody, TooLarge, UnsupportedMediaType, StoreFull,
     ),
-    security((), ("basic" = [])),
+    security(()),
 )]
 pub(super) async fn exchange_messages(
     state: web::Data<AppState>,

@@ -64,6 +64,7 @@ impl Services {
             may_wait: messages.len() == 1 || client.transport == CometTransport::WebSocket,
             waiting: None,
             closes: false,
+            has_connected: false,
         };
         let mut replies = CometReplies::default();
         if let Some(message) = messages.iter().find(is_handshake) {

@@ -106,6 +106,14 @@ impl From<ServiceError> for Ended {
     }
 }
 
+/// Waits until a frame is written. A client that does not read ends the connection.
+async fn in_time(write: impl Future<Output = Result<(), actix_ws::Closed>>) -> Result<(), Ended> {
+    match timeout(WRITE_TIMEOUT, write).await {
+        Ok(written) => Ok(written?),
+        Err(_) => Err(Ended(None)),
+    }
+}
+
 impl Connection {
     /// Serves the connection until it is closed, and closes it.
     async fn run(mut self, mut frames: AggregatedMessageStream) {
@@ -137,7 +145,7 @@ impl Connection {
                     if received.elapsed() > IDLE_TIMEOUT {
                         return Err(Ended(Some(CloseCode::Away)));
                     }
-                    self.session.ping(b"").await?;
+                    in_time(self.session.ping(b"")).await?;
                 }
             }
             if self.waiting.is_empty() && self.state.readiness.is_draining() {
@@ -149,7 +157,7 @@ impl Connection {
     async fn handle_frame(&mut self, frame: AggregatedMessage) -> Result<(), Ended> {
         match frame {
             AggregatedMessage::Text(text) => self.handle_messages(&text).await,
-            AggregatedMessage::Ping(bytes) => Ok(self.session.pong(&bytes).await?),
+            AggregatedMessage::Ping(bytes) => in_time(self.session.pong(&bytes)).await,
             AggregatedMessage::Pong(_) => Ok(()),
             AggregatedMessage::Binary(_) => Err(Ended(Some(CloseCode::Unsupported))),
             AggregatedMessage::Close(_) => Err(Ended(Some(CloseCode::Normal))),
@@ -170,8 +178,8 @@ impl Connection {
         let mut replies = CometReplies::default();
         if response.closes {
             // Clients close the connection after the reply to a disconnect, if no other reply is missing.
-            let ended = self.waiting.by_ref().collect::<Vec<_>>();
-            for ended in timeout(CLOSE_TIMEOUT, ended).await.unwrap_or_default() {
+            let until = Instant::now() + CLOSE_TIMEOUT;
+            while let Ok(Some(ended)) = time::timeout_at(until, self.waiting.next()).await {
                 replies.extend(ended?);
             }
         }
@@ -193,9 +201,6 @@ impl Connection {
         let json = replies
             .to_json()
             .map_err(|_error| Ended(Some(CloseCode::Error)))?;
-        match timeout(WRITE_TIMEOUT, self.session.text(json)).await {
-            Ok(sent) => Ok(sent?),
-            Err(_) => Err(Ended(None)),
-        }
+        in_time(self.session.text(json)).await
     }
 }

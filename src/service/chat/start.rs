@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tracing::warn;
 use uuid::Uuid;
 
 use super::fields::{clean_name, filled};
@@ -60,7 +61,10 @@ impl ChatStart {
         }
         let reply = services.context.store.start_chat(&self.id, &chat).await?;
         if let (true, Some(user), ChatReply::Chat(_, chat)) = (by_comet, &self.gms_user, &reply) {
-            services.push_chat_by_comet(user, &self.id, chat).await?;
+            // The chat has started, so it is not an error of the start.
+            if let Err(error) = services.push_chat_by_comet(user, &self.id, chat).await {
+                warn!(id = %self.id.redacted(), %error, "chat not pushed by CometD");
+            }
         }
         Ok(reply)
     }

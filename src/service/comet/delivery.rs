@@ -16,6 +16,9 @@ use crate::{
     telemetry::metrics::CometTransport,
 };
 
+/// The size of a batch after which no more chats are added.
+const MAX_BATCH_BYTES: usize = 256 * 1024;
+
 /// A connect that has begun.
 pub(super) struct Connect {
     pub(super) context: Arc<ServiceContext>,
@@ -32,6 +35,8 @@ pub(super) struct Batch {
     sent: Vec<SentChat>,
     pushes: Vec<Box<RawValue>>,
     ended: Vec<ServiceId>,
+    /// The size of the pushes.
+    bytes: usize,
     /// The time of the last event.
     pub(super) last_event: Option<Timestamp>,
     /// The time after which a client is absent, unless its chats are read again.
@@ -90,9 +95,10 @@ impl Connect {
         self.reply_with_batch(self.session.batch)
     }
 
-    /// The reply after the client has closed the session.
+    /// The reply after the session was closed, replaced by a newer one, or lost by the store. A client that has closed
+    /// it ignores the advice.
     pub(super) fn closed_reply(&self) -> Reply {
-        self.reply.clone().with_none()
+        self.reply.clone().unknown_session().with_handshake()
     }
 
     fn reply_with_batch(&self, number: u64) -> Reply {
@@ -122,7 +128,13 @@ impl Batch {
         if chat_now.events.is_empty() && !is_last {
             return Ok(());
         }
-        self.pushes.push(reply::push(&chat.service, &chat_now)?);
+        // The next connect returns the others.
+        if self.bytes >= MAX_BATCH_BYTES {
+            return Ok(());
+        }
+        let push = reply::push(&chat.service, &chat_now)?;
+        self.bytes += push.get().len();
+        self.pushes.push(push);
         self.sent.push(SentChat {
             service: chat.service.clone(),
             position: chat_now.position(),

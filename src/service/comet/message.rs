@@ -145,6 +145,12 @@ impl CometMessage {
         self.number("ext", "ack")
     }
 
+    /// Whether the client reports, with a negative number, that it has received no batch.
+    pub(super) fn has_received_nothing(&self) -> bool {
+        let number = self.member("ext", "ack").and_then(Value::as_i64);
+        number.is_some_and(i64::is_negative)
+    }
+
     /// The position that the client has received of its chat.
     pub(super) fn transcript_position(&self) -> Option<u64> {
         self.number("ext", "transcriptPosition")
@@ -229,6 +235,8 @@ mod tests {
         assert!(!one(r#"{"ext":{"ack":1}}"#).offers_ack());
         assert_eq!(one(r#"{"ext":{"ack":4}}"#).received_batch(), Some(4));
         assert_eq!(one(r#"{"ext":{"ack":-1}}"#).received_batch(), None);
+        assert!(one(r#"{"ext":{"ack":-1}}"#).has_received_nothing());
+        assert!(!one(r#"{"ext":{"ack":0}}"#).has_received_nothing());
         let noted = one(r#"{"ext":{"transcriptPosition":"3"}}"#);
         assert_eq!(noted.transcript_position(), Some(3));
         assert!(one(r#"{"advice":{"timeout":0}}"#).has_zero_timeout());

@@ -1,6 +1,6 @@
 //! Processing of the messages of a request.
 
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -36,6 +36,8 @@ pub(super) struct SessionRequest<'a> {
     pub(super) waiting: Option<Box<WaitingConnect>>,
     /// Whether a session was closed.
     pub(super) closes: bool,
+    /// Whether a connect was processed.
+    pub(super) has_connected: bool,
 }
 
 impl SessionRequest<'_> {
@@ -127,6 +129,11 @@ impl SessionRequest<'_> {
         replies: &mut CometReplies,
     ) -> Result<(), ServiceError> {
         let reply = Reply::new(message);
+        // Each one would read and return the same events again.
+        if mem::replace(&mut self.has_connected, true) {
+            replies.push(&reply.failed(400, "", "one_connect_per_request"));
+            return Ok(());
+        }
         let Some(id) = self.client.session(message.client_id()) else {
             replies.push(&reply.unknown_session().with_handshake());
             return Ok(());
@@ -196,7 +203,7 @@ fn receipt(message: &CometMessage) -> CometReceipt {
     if let Some(number) = message.received_batch() {
         return CometReceipt::Batch(number);
     }
-    if message.has_zero_timeout() {
+    if message.has_zero_timeout() || message.has_received_nothing() {
         CometReceipt::NotReceived
     } else {
         CometReceipt::Received

@@ -125,7 +125,6 @@ impl WaitingConnect {
                 Ok(None)
             }
             CometReply::Superseded => Ok(Some(single(&self.connect.empty_reply()))),
-            // It cannot expire while a connect waits.
             CometReply::Unknown => Ok(Some(single(&self.connect.closed_reply()))),
         }
     }

@@ -189,6 +189,7 @@ class ChatComposer {
 
   reset() {
     clearTimeout(this.timer);
+    if (this.isTyping) this.setTyping(false).catch(() => {});
     this.isTyping = false;
     this.input.value = "";
     this.showProblem("");

@@ -119,13 +119,25 @@ function showControls() {
 
 async function select(id) {
   selected?.stream?.close();
+  // Sends to the previous chat that typing has stopped.
+  composer.reset();
   const chat = { id, state: "waiting" };
   selected = chat;
   list.markSelected(id);
-  composer.reset();
   byId("chat-problem").hidden = true;
+  // Until the new chat is shown, nothing can be sent: the previous one is still what the agent sees.
+  byId("chat").hidden = true;
   const start = Math.max(0, (list.chat(id)?.transcriptPosition ?? 0) - FIRST_ROWS);
-  const detail = await call("GET", chatPath(id, `?transcriptPosition=${start}`));
+  let detail;
+  try {
+    detail = await call("GET", chatPath(id, `?transcriptPosition=${start}`));
+  } catch (error) {
+    if (chat === selected) {
+      selected = null;
+      byId("no-chat").hidden = false;
+    }
+    throw error;
+  }
   if (chat !== selected) return;
   history.replaceState(null, "", `?id=${encodeURIComponent(id)}`);
   page.classList.add("has-chat");

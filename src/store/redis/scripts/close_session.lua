@@ -21,8 +21,9 @@ if ARGV[4] ~= '' and count == 1 then
     set_received(only, format_millis(position))
   end
 end
-redis.call('HDEL', KEYS[1], 'session:' .. ARGV[3])
-redis.call('UNLINK', KEYS[2])
+-- First, because the removal of the last field would remove the key and its TTL.
 if tonumber(session.waits) > server_now then
   signal()
 end
+redis.call('HDEL', KEYS[1], 'session:' .. ARGV[3])
+redis.call('UNLINK', KEYS[2])

@@ -49,7 +49,7 @@ async fn export_can_be_imported_again(app: TestApp) {
         (&again["created"], &again["deleted"]),
         (&json!(0), &json!(0))
     );
-    assert_eq!(again["unchanged"], 9);
+    assert_eq!(again["unchanged"], 10);
     assert_eq!(
         (
             get_json(&app, "services").await,
