@@ -180,7 +180,7 @@ async fn an_unreadable_chat_does_not_hide_the_others(redis: RedisFixture) {
     }
     let page = redis.store.list_chats(false, None, 10).await.unwrap();
     let ids: Vec<_> = page.chats.into_iter().map(|chat| chat.id).collect();
-    assert_eq!(ids, [other.clone()]);
+    assert_eq!(ids, std::slice::from_ref(&other));
     let replica = redis.start_replica().await;
     eventually("the sweep removes the entry without a chat", async || {
         let [open, _] = listed(&redis).await;
