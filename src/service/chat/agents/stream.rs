@@ -1,6 +1,6 @@
 //! The event stream of an agent: open chats and their changes, and the events of the chats that the agent is in.
 //!
-//! The id of each event has the positions in the transcripts of the agent's chats ([`cursor`](super::cursor)). Events are
+//! The id of each event has the positions in the transcripts of the agent's chats ([`super::cursor`]). Events are
 //! read from the store after these positions, so a stream that continues after an id, on any replica, neither omits nor
 //! repeats one. The list of open chats is sent at the beginning, and again after changes were lost.
 

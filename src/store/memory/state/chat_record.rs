@@ -27,7 +27,7 @@ pub(in crate::store::memory) struct ChatRecord {
     client_present: bool,
     client_seen: Timestamp,
     client_typing: bool,
-    /// The position of [`ChatWindow::AfterRefresh`].
+    /// The position of `ChatWindow::AfterRefresh`.
     refreshed: u64,
     first_answer: Option<Duration>,
     /// The accounted bytes.
