@@ -17,7 +17,7 @@ use crate::{
         event_stream,
         openapi::{
             errors::{AgentErrors, QueryErrors, ServiceNotFound},
-            parameters::ChatPath,
+            parameters::{ChatPath, LastEventHeader},
         },
         response,
     },
@@ -50,7 +50,7 @@ pub(in crate::http) struct LastEventQuery {
     params(
         ChatPath,
         super::chats::PositionQuery,
-        ("Last-Event-ID" = Option<u64>, Header, description = "As `transcriptPosition`, which it replaces"),
+        LastEventHeader,
     ),
     responses(
         (status = 200, description = "Events", content_type = "text/event-stream", body = String),

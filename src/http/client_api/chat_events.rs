@@ -12,7 +12,7 @@ use crate::{
         ApiError, AppState, body, event_stream,
         openapi::{
             errors::{ClientErrors, RequestNotFound, ServiceNotFound},
-            parameters::{ServiceIdPath, UserHeader},
+            parameters::{LastEventHeader, ServiceIdPath, UserHeader},
         },
         path, response,
     },
@@ -26,8 +26,8 @@ use crate::{
 #[expect(dead_code, reason = "only described")]
 struct StreamPosition {
     /// The position of the last event that the client has. Default: 0, the whole transcript.
-    #[param(rename = "transcriptPosition", minimum = 0)]
-    transcript_position: Option<u64>,
+    #[param(rename = "transcriptPosition", required = false, minimum = 0)]
+    transcript_position: u64,
 }
 
 /// `GET /genesys/1/service/{id}/ixn/chat/events`
@@ -43,7 +43,7 @@ struct StreamPosition {
     params(
         ServiceIdPath,
         StreamPosition,
-        ("Last-Event-ID" = Option<u64>, Header, description = "As `transcriptPosition`, which it replaces"),
+        LastEventHeader,
         UserHeader,
     ),
     responses(
@@ -86,7 +86,7 @@ pub(in crate::http) async fn stream_chat(
     params(
         ServiceIdPath,
         StreamPosition,
-        ("Last-Event-ID" = Option<u64>, Header, description = "As `transcriptPosition`, which it replaces"),
+        LastEventHeader,
         UserHeader,
     ),
     responses(

@@ -67,6 +67,15 @@ pub(in crate::http) struct GroupPath {
     group: String,
 }
 
+/// The position after which a stream continues.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(in crate::http) struct LastEventHeader {
+    /// As `transcriptPosition`, which it replaces.
+    #[param(rename = "Last-Event-ID", required = false, minimum = 0)]
+    last_event_id: u64,
+}
+
 /// The user of the client.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
