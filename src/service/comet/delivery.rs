@@ -84,8 +84,9 @@ impl Connect {
                 }
                 replies.push(&self.reply_with_batch(number));
             }
-            CometReply::Superseded => replies.push(&self.empty_reply()),
-            CometReply::Unknown => replies.push(&self.closed_reply()),
+            // The client has closed the session, and ignores the advice to connect again; or the store has lost it, and
+            // the next connect is advised to open a new one.
+            CometReply::Superseded | CometReply::Unknown => replies.push(&self.empty_reply()),
         }
         Ok(Some(replies))
     }
@@ -93,12 +94,6 @@ impl Connect {
     /// The reply without a batch.
     pub(super) fn empty_reply(&self) -> Reply {
         self.reply_with_batch(self.session.batch)
-    }
-
-    /// The reply after the session was closed, replaced by a newer one, or lost by the store. A client that has closed
-    /// it ignores the advice.
-    pub(super) fn closed_reply(&self) -> Reply {
-        self.reply.clone().unknown_session().with_handshake()
     }
 
     fn reply_with_batch(&self, number: u64) -> Reply {

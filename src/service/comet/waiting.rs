@@ -124,8 +124,10 @@ impl WaitingConnect {
                 self.connect.session = session;
                 Ok(None)
             }
-            CometReply::Superseded => Ok(Some(single(&self.connect.empty_reply()))),
-            CometReply::Unknown => Ok(Some(single(&self.connect.closed_reply()))),
+            // See `Connect::send`.
+            CometReply::Superseded | CometReply::Unknown => {
+                Ok(Some(single(&self.connect.empty_reply())))
+            }
         }
     }
 
