@@ -1,15 +1,17 @@
 //! Server-sent events.
 
 use std::{
+    convert::Infallible,
     fmt::{self, Write},
     ops::Range,
 };
 
 use actix_web::{
-    HttpResponseBuilder,
+    HttpResponse, HttpResponseBuilder,
     http::{StatusCode, header::CONTENT_TYPE},
     web::Bytes,
 };
+use futures_util::{Stream, StreamExt, future, stream};
 use serde::Serialize;
 
 use super::{ApiError, response};
@@ -30,9 +32,13 @@ pub(super) fn event_stream_response() -> HttpResponseBuilder {
     response
 }
 
-/// The first bytes of a stream: the delay before clients reconnect.
-pub(super) fn opening() -> Bytes {
-    Bytes::from(format!("retry: {RETRY_MS}\n\n"))
+/// A response with a stream of events, after the delay before clients reconnect.
+pub(super) fn stream_events(
+    events: impl Stream<Item = Result<Bytes, Infallible>> + 'static,
+) -> HttpResponse {
+    let opening = Bytes::from(format!("retry: {RETRY_MS}\n\n"));
+    let opening = stream::once(future::ready(Ok(opening)));
+    event_stream_response().streaming(opening.chain(events))
 }
 
 /// The last bytes of a stream that another replica, or this one later, can continue: clients reconnect soon.

@@ -107,7 +107,7 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// The position of the last of `events`, or the position that was asked for if there are none.
+    /// The position of the last of `events`, or the requested position if there are none.
     #[must_use]
     pub fn position(&self) -> u64 {
         self.after + self.events.len() as u64

@@ -9,7 +9,7 @@ use super::{
     access_code::parse_access_codes,
     builtin::Builtin,
     options::{self, DEFAULT_TTL, TYPES, is_server_side},
-    parse_value::parse_integer,
+    parse_value::{parse_boolean, parse_integer},
 };
 use crate::{
     backend::BackendDefinition,
@@ -178,6 +178,12 @@ impl Definition {
 
     pub(super) fn option(&self, name: &str) -> Option<&str> {
         self.options.get(name).map(String::as_str)
+    }
+
+    /// The value of a boolean option, which was checked when the definition was parsed; `false` by default.
+    pub(super) fn flag(&self, name: &str) -> bool {
+        let value = self.option(name);
+        value.is_some_and(|value| parse_boolean(name, value).unwrap_or(false))
     }
 
     pub(super) fn is_overwritable(&self, option: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::{Stream, StreamExt, future, stream};
+use futures_util::{Stream, stream};
 use serde::Serialize;
 
 use super::{
@@ -118,8 +118,7 @@ pub(in crate::http) fn agent_stream_response(
     stream: AgentStream,
     readiness: Readiness,
 ) -> HttpResponse {
-    let opening = stream::once(future::ready(Ok::<_, Infallible>(event_stream::opening())));
-    event_stream::event_stream_response().streaming(opening.chain(events(stream, readiness)))
+    event_stream::stream_events(events(stream, readiness))
 }
 
 /// The open chats.

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::{Stream, StreamExt, future, stream};
+use futures_util::{Stream, stream};
 use serde::Serialize;
 
 use super::service_requests;
@@ -127,8 +127,7 @@ pub(in crate::http) fn stream_position(
 
 /// The response with the events of `stream`.
 pub(in crate::http) fn stream_response(stream: ChatStream, readiness: Readiness) -> HttpResponse {
-    let opening = stream::once(future::ready(Ok::<_, Infallible>(event_stream::opening())));
-    event_stream::event_stream_response().streaming(opening.chain(events(stream, readiness)))
+    event_stream::stream_events(events(stream, readiness))
 }
 
 /// The data of the last event.

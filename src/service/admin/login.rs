@@ -1,7 +1,8 @@
 //! Authentication of operators.
 //!
-//! The sign-in form of the console and HTTP Basic check the same credentials; the form accepts those of agents too. Failed attempts of both count for the
-//! client address ([`FailedCredentials`](crate::service::FailedCredentials)).
+//! The sign-in form of the console and HTTP Basic check the same credentials; the form accepts those of agents too.
+//! Failed attempts of both count for the client address
+//! ([`FailedCredentials`](crate::service::FailedCredentials)).
 
 use std::net::IpAddr;
 

@@ -6,17 +6,13 @@ use super::{
     ChatRequest, ChatStart, PublicAddress,
     fields::{ChatFields, chat_message, is_verbose},
     object::ChatObject,
-    start::require_started,
 };
 use crate::{
     model::{
         RunningService, ServiceId, StoreError,
         chat::{Chat, ChatAction, ChatOutcome, ChatReply, ChatWindow},
     },
-    service::{
-        FormData, ServiceError, Services, Uploads, parse_value::parse_boolean,
-        rate_limit::limit_chat_messages,
-    },
+    service::{FormData, ServiceError, Services, Uploads, rate_limit::limit_chat_messages},
 };
 
 /// The response to a request to a chat.
@@ -40,10 +36,7 @@ impl Services {
         address: &PublicAddress,
     ) -> Result<Bytes, ServiceError> {
         let verbose = is_verbose(&form)?;
-        let reply = start.execute(self, form, uploads).await?;
-        let ChatReply::Chat(_, chat) = require_started(&start.id, reply)? else {
-            return Err(ServiceError::NoSuchService(start.id.clone()));
-        };
+        let chat = start.execute(self, form, uploads).await?;
         let object = ChatObject::new(&chat).connected();
         to_json(&start.id, &chat, object, verbose, address)
     }
@@ -133,11 +126,9 @@ impl Services {
 
     /// The option `_chat_400_response_on_disconnected` of a configured service.
     fn rejects_disconnected(&self, definition: &str) -> bool {
-        let name = "_chat_400_response_on_disconnected";
         let catalog = self.context.catalog.load();
         let definition = catalog.get_or_retired(definition);
-        let value = definition.and_then(|definition| definition.option(name));
-        value.is_some_and(|value| parse_boolean(name, value).unwrap_or(false))
+        definition.is_some_and(|definition| definition.flag("_chat_400_response_on_disconnected"))
     }
 }
 

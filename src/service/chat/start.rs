@@ -7,13 +7,15 @@ use uuid::Uuid;
 
 use super::fields::{clean_name, filled};
 use crate::{
-    model::chat::{ChatAction, ChatReply, ChatWindow, NewChat},
-    model::{ServiceId, StoreError},
+    model::{
+        ServiceId, StoreError,
+        chat::{Chat, ChatAction, ChatReply, ChatWindow, NewChat},
+    },
     service::{
         FormData, ServiceError, Services, Uploads,
         definition::Definition,
         options::{DEFAULT_CLIENT_TIMEOUT, DEFAULT_MAX_EVENTS, DEFAULT_MESSAGE_BYTES},
-        parse_value::{parse_boolean, parse_integer},
+        parse_value::parse_integer,
     },
 };
 
@@ -36,15 +38,15 @@ impl ChatStart {
     /// Writes the user data to the storage of the service and starts its chat.
     ///
     /// # Errors
-    /// [`ServiceError::ChatUnavailable`] while no agent is available, if the definition requires one; errors of
+    /// [`ServiceError::NoSuchService`] if the service has ended; [`ServiceError::ChatUnavailable`] while no agent is available, if the definition requires one; errors of
     /// writes to the storage.
     pub(in crate::service) async fn execute(
         &self,
         services: &Services,
         form: FormData,
         uploads: &mut Uploads,
-    ) -> Result<ChatReply, ServiceError> {
-        if self.requires_agent() {
+    ) -> Result<Box<Chat>, ServiceError> {
+        if self.definition.flag("_chat_requires_agent") {
             self.check_agents(services).await?;
         }
         let chat = self.new_chat(&form);
@@ -59,25 +61,25 @@ impl ChatStart {
                 .write_with_uploads(&self.id, changes, uploads)
                 .await?;
         }
-        let reply = services.context.store.start_chat(&self.id, &chat).await?;
-        if let (true, Some(user), ChatReply::Chat(_, chat)) = (by_comet, &self.gms_user, &reply) {
-            // The chat has started, so it is not an error of the start.
-            if let Err(error) = services.push_chat_by_comet(user, &self.id, chat).await {
-                warn!(id = %self.id.redacted(), %error, "chat not pushed by CometD");
+        let chat = match services.context.store.start_chat(&self.id, &chat).await? {
+            ChatReply::Chat(_, chat) => chat,
+            ChatReply::ServiceNotFound => return Err(ServiceError::NoSuchService(self.id.clone())),
+            ChatReply::NotStarted(_) => {
+                return Err(StoreError::Bug("the chat was not started".to_owned()).into());
             }
+        };
+        // The chat has started, so a failure is not an error of the start.
+        if let (true, Some(user)) = (by_comet, &self.gms_user)
+            && let Err(error) = services.push_chat_by_comet(user, &self.id, &chat).await
+        {
+            warn!(id = %self.id.redacted(), %error, "chat not pushed by CometD");
         }
-        Ok(reply)
+        Ok(chat)
     }
 
     fn option(&self, name: &str, default: u64) -> u64 {
         let value = self.definition.option(name).and_then(parse_integer);
         value.unwrap_or(default)
-    }
-
-    fn requires_agent(&self) -> bool {
-        let name = "_chat_requires_agent";
-        let value = self.definition.option(name);
-        value.is_some_and(|value| parse_boolean(name, value).unwrap_or(false))
     }
 
     /// Checks that an agent is available, unless the chat was started before.
@@ -128,20 +130,6 @@ fn nickname(form: &FormData) -> String {
     let mut names = candidates.iter().map(|name| clean_name(name));
     let name = names.find(|name| !name.is_empty());
     name.unwrap_or_else(|| DEFAULT_NICKNAME.to_owned())
-}
-
-/// The chat that a start returned.
-///
-/// # Errors
-/// [`ServiceError::NoSuchService`] if the service has ended.
-pub(super) fn require_started(id: &ServiceId, reply: ChatReply) -> Result<ChatReply, ServiceError> {
-    match reply {
-        ChatReply::ServiceNotFound => Err(ServiceError::NoSuchService(id.clone())),
-        ChatReply::NotStarted(_) => {
-            Err(StoreError::Bug("the chat was not started".to_owned()).into())
-        }
-        started @ ChatReply::Chat(..) => Ok(started),
-    }
 }
 
 #[cfg(test)]
