@@ -5,7 +5,7 @@
 use std::{
     future::poll_fn,
     net::SocketAddr,
-    pin::pin,
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -62,20 +62,21 @@ where
                 Box::new(move |date| timed_out.response(Rejection::HeadTimeout, date)),
             ),
         };
-        let served = http.call((connection.clone(), protocol, peer));
-        serve(connection, served, reject, disconnect_timeout)
+        // On the heap: an async function has twice the size of a future that it takes and polls, and so has the task
+        // of the connection again. These bytes are used as long as the connection is open.
+        let served = Box::pin(http.call((connection.clone(), protocol, peer)));
+        Box::pin(serve(connection, served, reject, disconnect_timeout))
     })
 }
 
 async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
     connection: Connection<T>,
-    served: impl Future<Output = Result<(), DispatchError>>,
+    mut served: impl Future<Output = Result<(), DispatchError>> + Unpin,
     reject: Reject,
     disconnect_timeout: Duration,
 ) -> Result<(), DispatchError> {
-    let mut served = pin!(served);
     let result = poll_fn(|cx| {
-        let result = served.as_mut().poll(cx);
+        let result = Pin::new(&mut served).poll(cx);
         if result.is_pending() {
             connection.release(cx);
         }
