@@ -37,6 +37,7 @@ mod tests;
 mod tls;
 mod traces;
 mod values;
+mod webhooks;
 
 use std::{ffi::OsString, path::Path};
 
@@ -64,6 +65,7 @@ pub use self::{
     storage::{CustomIds, Storage},
     tls::{Tls, TlsFiles, TlsFilesVersion},
     traces::{IgnoredVariable, Propagator, Traces},
+    webhooks::Webhooks,
 };
 use self::{environment::Environment, error::Contradiction, layers::Layers};
 
@@ -100,6 +102,8 @@ pub struct Settings {
     pub comet: Comet,
     /// `[backend]`: connections to the backends of services.
     pub backend: Backend,
+    /// `[webhooks]`: delivery of events to webhooks.
+    pub webhooks: Webhooks,
     /// `[catalog]`: the configured services.
     pub catalog: Catalog,
     /// `[phone]`: parsing of phone numbers.

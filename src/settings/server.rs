@@ -1,18 +1,13 @@
 //! `[server]`: listeners, threads, timeouts of client connections.
 
-use std::{
-    net::{IpAddr, Ipv6Addr},
-    num::NonZero,
-    thread,
-    time::Duration,
-};
+use std::{net::Ipv6Addr, num::NonZero, thread, time::Duration};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 
 use super::{
     route_groups::RouteGroups,
-    values::{self, integer, seconds},
+    values::{self, integer, networks, seconds},
 };
 
 const MAX_WORKERS: u64 = 256;
@@ -93,15 +88,6 @@ fn is_host_and_port(address: &str) -> bool {
     );
     // `u16::from_str` would accept a leading plus.
     is_valid_host && port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok()
-}
-
-fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
-    let expected =
-        "expected addresses or networks, such as 10.0.0.7 or 10.0.0.0/8, with commas between them";
-    values::list(from, expected, |text| {
-        let address = text.parse::<IpAddr>().map(IpNet::from);
-        address.or_else(|_not_an_address| text.parse()).ok()
-    })
 }
 
 fn workers<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {

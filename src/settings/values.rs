@@ -3,8 +3,9 @@
 //! All of them accept text, because environment variables are always text. The errors say what is allowed;
 //! [`Layers::invalid`](super::layers::Layers::invalid) adds the value unless it is a secret.
 
-use std::{fmt::Display, path::PathBuf, time::Duration};
+use std::{fmt::Display, net::IpAddr, path::PathBuf, time::Duration};
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{
     Deserialize, Deserializer,
@@ -127,6 +128,16 @@ pub(super) fn list<'de, D: Deserializer<'de>, T>(
 pub(super) fn entries(text: &str) -> impl Iterator<Item = &str> {
     let entries = text.split(',').map(str::trim);
     entries.filter(|entry| !entry.is_empty())
+}
+
+/// A comma-separated list of addresses and networks.
+pub(super) fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+    let expected =
+        "expected addresses or networks, such as 10.0.0.7 or 10.0.0.0/8, with commas between them";
+    list(from, expected, |text| {
+        let address = text.parse::<IpAddr>().map(IpNet::from);
+        address.or_else(|_not_an_address| text.parse()).ok()
+    })
 }
 
 /// A path, which may be empty.

@@ -131,5 +131,5 @@ fn the_ranges_in_the_comments_are_the_enforced_ranges() {
             assert_eq!(message, expected);
         }
     }
-    assert_eq!(checked, 49);
+    assert_eq!(checked, 52);
 }
