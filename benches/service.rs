@@ -12,7 +12,7 @@
 //! cargo bench --bench service -- requests      one part
 //! cargo bench --bench service -- sizes memory  several parts, of: requests, sizes, transfers, footprint,
 //!                                              hostile, overload, bookings, backends,
-//!                                              memory, telemetry
+//!                                              memory, telemetry, streams
 //! SWITCHBOARD_BENCH_SECONDS=20 cargo bench --bench service
 //! ```
 //!
@@ -57,6 +57,10 @@
 //!
 //! **Telemetry** is reading one key with metrics, request log and traces disabled, with the defaults and
 //! 1 % traced, and with a log line for every request; nine alternating rounds.
+//!
+//! **Streams** are 10,000 event streams of chats on one process: the memory of each, the CPU time while nothing happens,
+//! the time from a message to its event, and reading one key on a service with and on one without streams. Their client
+//! shares the machine.
 //!
 //! A missed target is reported and is not a failure: figures depend on the machine. A run fails if it
 //! cannot measure, above all if a response is not a success.
@@ -110,6 +114,8 @@ mod servers;
 mod setup;
 #[path = "service/sizes.rs"]
 mod sizes;
+#[path = "service/streams.rs"]
+mod streams;
 #[path = "service/table.rs"]
 mod table;
 #[path = "service/targets.rs"]
@@ -125,7 +131,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Rounds of each measurement.
 const ROUNDS: usize = 3;
 
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "requests",
     "sizes",
     "transfers",
@@ -136,6 +142,7 @@ const PARTS: [&str; 10] = [
     "backends",
     "memory",
     "telemetry",
+    "streams",
 ];
 
 /// As in the service, for the ceiling.
@@ -213,6 +220,9 @@ async fn run(parts: &BTreeSet<String>) -> Result<()> {
     }
     if wanted("telemetry") {
         telemetry::run(&setup).await?;
+    }
+    if wanted("streams") {
+        streams::run(&setup).await?;
     }
     Ok(())
 }
