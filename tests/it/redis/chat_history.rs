@@ -10,24 +10,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::future::join_all;
-use reqwest::Client;
-use switchboard::{
-    model::{
-        ServiceId,
-        chat::{AgentJoin, ChatAction, ChatOutcome, ChatReply, ChatWindow, Party},
-    },
-    store::{ChatStore, redis::RedisStore},
-    telemetry::metrics::RedisMetrics,
-};
+use futures_util::future::{join, join_all};
+use reqwest::{Client, RequestBuilder};
 use tokio::time::sleep;
 
 use self::{
     history::History,
-    listeners::{EventListener, Listener, PollingListener},
+    listeners::{AgentListener, CometListener, EventListener, Listener, PollingListener},
 };
 use crate::support::{
-    Bodies, TestRedis, TestResponse, program::Program, proxy::Proxy, random_prefix, settings,
+    Bodies, TestRedis, TestResponse, program::Program, proxy::Proxy, random_prefix,
 };
 
 mod history;
@@ -41,7 +33,7 @@ const MIN_KILLS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(15);
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(150);
 
-/// Settings of the replicas and of the store of the agents.
+/// Settings of the replicas.
 const SETTINGS: [(&str, &str); 5] = [
     ("redis.wait_replicas", "1"),
     ("redis.wait_timeout_ms", "1000"),
@@ -55,29 +47,33 @@ fn size_from(name: &str, default: usize) -> usize {
     env::var(name).map_or(default, |value| value.parse().unwrap())
 }
 
+/// The API key of the agent of chat `n`.
+fn agent_key(n: usize) -> String {
+    format!("key-of-an-agent-{n}")
+}
+
 /// The replicas, each behind a proxy with a fixed address.
 struct Deployment {
     redis: TestRedis,
-    prefix: String,
+    /// Settings that differ between runs.
+    settings: Vec<(&'static str, String)>,
     proxies: Vec<Proxy>,
-    store: RedisStore,
 }
 
 impl Deployment {
-    async fn start() -> (Self, Vec<Program>) {
-        let (redis, prefix) = (TestRedis::sentinels_with_replicas().await, random_prefix());
-        let mut all = redis.settings();
-        all.push(("redis.prefix", prefix.clone()));
-        all.extend(SETTINGS.map(|(name, value)| (name, value.to_owned())));
-        let all: Vec<(&str, &str)> = all.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        let redis_settings = settings(&all).redis;
-        let metrics = RedisMetrics::default();
-        let store = RedisStore::open(&redis_settings, 1_000, &metrics);
+    /// Starts replicas, with an agent for each chat.
+    async fn start(chats: usize) -> (Self, Vec<Program>) {
+        let redis = TestRedis::sentinels_with_replicas().await;
+        let agents: Vec<String> = (0..chats)
+            .map(|n| format!("agent{n}:{}", agent_key(n)))
+            .collect();
+        let mut settings = redis.settings();
+        settings.push(("redis.prefix", random_prefix()));
+        settings.push(("agents.api_keys", agents.join("\n")));
         let deployment = Self {
-            store: store.await.unwrap(),
             proxies: (0..REPLICAS).map(|_| Proxy::new("127.0.0.1:1")).collect(),
             redis,
-            prefix,
+            settings,
         };
         let mut replicas = Vec::new();
         for proxy in &deployment.proxies {
@@ -88,9 +84,8 @@ impl Deployment {
 
     /// Starts a replica behind a proxy.
     async fn start_replica(&self, proxy: &Proxy) -> Program {
-        let mut all = self.redis.settings();
-        all.push(("redis.prefix", self.prefix.clone()));
-        let mut all: Vec<(&str, &str)> = all.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let own = self.settings.iter();
+        let mut all: Vec<(&str, &str)> = own.map(|(n, v)| (*n, v.as_str())).collect();
         all.extend(SETTINGS);
         let mut replica = Program::serve(&all);
         proxy.set_target(&replica.address().await.to_string());
@@ -132,40 +127,63 @@ struct Progress {
     is_written: AtomicBool,
 }
 
-/// A writer of a chat, at alternating replicas.
-struct Writer {
+/// A party of a chat that sends requests to alternating replicas.
+#[derive(Clone)]
+struct Customer {
     client: Client,
     addresses: Vec<SocketAddr>,
+    /// The path of the chat.
     chat: String,
 }
 
-impl Writer {
-    /// Sends a request of the client; returns whether it was acknowledged.
-    async fn post(&self, attempt: usize, path: &str, form: &str) -> bool {
+/// The agent of a chat.
+#[derive(Clone)]
+struct Agent {
+    client: Client,
+    addresses: Vec<SocketAddr>,
+    key: String,
+    /// The id of the service.
+    chat: String,
+}
+
+impl Customer {
+    /// Sends a message; returns whether it was acknowledged.
+    async fn send(&self, attempt: usize, text: &str) -> bool {
         let address = self.addresses[attempt % self.addresses.len()];
-        let url = format!("http://{address}{}{path}", self.chat);
-        let request = self.client.post(url).form_body(form);
-        match request.send().await {
-            Ok(response) => TestResponse::from_response(response).await.status == 200,
-            Err(_) => false,
+        let request = self
+            .client
+            .post(format!("http://{address}{}/send", self.chat));
+        is_acknowledged(request.form_body(&format!("message={text}"))).await
+    }
+}
+
+impl Agent {
+    /// Sends a request; returns whether it was acknowledged.
+    async fn post(&self, attempt: usize, what: &str, form: &str) -> bool {
+        let (address, chat) = (self.addresses[attempt % self.addresses.len()], &self.chat);
+        let url = format!("http://{address}/genesys/1/agent/chats/{chat}/{what}");
+        let request = self.client.post(url).header("x-api-key", &self.key);
+        is_acknowledged(request.form_body(form)).await
+    }
+
+    /// Sends a request until it is acknowledged.
+    async fn perform(&self, what: &str, form: &str) {
+        for attempt in 0.. {
+            if self.post(attempt, what, form).await {
+                return;
+            }
+            sleep(Duration::from_millis(50)).await;
         }
     }
 }
 
-/// Performs an action of an agent; returns whether it was acknowledged.
-async fn act(store: &RedisStore, id: &ServiceId, action: &ChatAction) -> bool {
-    let window = ChatWindow::After(u64::MAX);
-    match store.update_chat(id, action, window).await {
-        Ok(ChatReply::Chat(ChatOutcome::Done | ChatOutcome::Ended, _)) => true,
-        Ok(reply) => panic!("{reply:?}"),
-        Err(_) => false,
-    }
-}
-
-async fn act_until_done(store: &RedisStore, id: &ServiceId, action: &ChatAction) {
-    while !act(store, id, action).await {
-        sleep(Duration::from_millis(50)).await;
-    }
+async fn is_acknowledged(request: RequestBuilder) -> bool {
+    let Ok(response) = request.send().await else {
+        return false;
+    };
+    let response = TestResponse::from_response(response).await;
+    // The end of a chat is repeated if its response was lost.
+    response.status == 200 || (response.status == 409 && response.text().contains("ChatEnded"))
 }
 
 /// Sends numbered messages until there are enough of them and of failures; returns those that were acknowledged.
@@ -194,60 +212,53 @@ fn with_prefix(prefix: &str, texts: &[String]) -> Vec<String> {
     texts.iter().map(|text| format!("{prefix}{text}")).collect()
 }
 
-/// Runs one chat with two writers and these listeners; returns the number of acknowledged messages.
+/// Runs one chat with two writers and listeners of all kinds; returns the number of acknowledged messages.
 async fn run_chat(
     deployment: &Deployment,
     n: usize,
     messages: usize,
     progress: &Progress,
 ) -> usize {
-    let writer = Writer {
-        client: Client::builder()
-            .timeout(Duration::from_secs(10))
-            .build()
-            .unwrap(),
-        addresses: deployment.addresses(),
-        chat: create_chat(&deployment.addresses(), n).await,
+    let client = Client::builder().timeout(Duration::from_secs(10));
+    let (client, addresses) = (client.build().unwrap(), deployment.addresses());
+    let user = format!("user{n}");
+    let chat = create_chat(&addresses, n, &user).await;
+    let agent = Agent {
+        client: Client::new(),
+        addresses: addresses.clone(),
+        key: agent_key(n),
+        chat: chat.split('/').nth(4).unwrap().to_owned(),
     };
-    let id = ServiceId::from(writer.chat.split('/').nth(4).unwrap().to_owned());
-    let (store, agent) = (&deployment.store, "bob".to_owned());
-    let join = ChatAction::Join(AgentJoin {
-        agent: agent.clone(),
-        nickname: "Bob".to_owned(),
-        party: Party::Agent,
-        exclusive: false,
-        transfer: false,
-    });
-    act_until_done(store, &id, &join).await;
+    let customer = Customer {
+        client,
+        addresses: addresses.clone(),
+        chat: chat.clone(),
+    };
+    agent.perform("join", "nickname=Bob").await;
     let listeners: Vec<Box<dyn Listener>> = vec![
         Box::new(PollingListener),
         Box::new(EventListener),
-        Box::new(EventListener),
+        Box::new(CometListener { user }),
+        Box::new(AgentListener(agent.clone())),
     ];
-    let listening = listeners
-        .iter()
-        .enumerate()
-        .map(|(start, listener)| listener.listen(deployment.addresses(), n + start, &writer.chat));
+    let listeners = listeners.iter().enumerate();
+    let listening =
+        listeners.map(|(start, listener)| listener.listen(addresses.clone(), n + start, &chat));
     let write = async {
-        let client = write(messages, progress, async |m, text| {
-            writer
-                .post(n + m, "/send", &format!("message=c{text}"))
-                .await
+        let by_customer = write(messages, progress, async |m, text| {
+            customer.send(n + m, &format!("c{text}")).await
         });
-        let agent_messages = write(messages, progress, async |_, text| {
-            let action = ChatAction::AgentMessage(agent.clone(), format!("a{text}"));
-            act(store, &id, &action).await
+        let by_agent = write(messages, progress, async |m, text| {
+            agent.post(n + m, "send", &format!("message=a{text}")).await
         });
-        let acknowledged = futures_util::future::join(client, agent_messages).await;
-        act_until_done(store, &id, &ChatAction::AgentEnd(agent.clone())).await;
+        let acknowledged = join(by_customer, by_agent).await;
+        agent.perform("end", "").await;
         acknowledged
     };
-    let ((client, agent), seen) = futures_util::future::join(write, join_all(listening)).await;
+    let ((by_customer, by_agent), seen) = join(write, join_all(listening)).await;
     let history = History {
-        acknowledged: [with_prefix("c", &client), with_prefix("a", &agent)],
-        transcript: PollingListener
-            .listen(deployment.addresses(), n, &writer.chat)
-            .await,
+        acknowledged: [with_prefix("c", &by_customer), with_prefix("a", &by_agent)],
+        transcript: PollingListener.listen(addresses, n, &chat).await,
         seen,
     };
     history.check();
@@ -255,7 +266,7 @@ async fn run_chat(
 }
 
 /// Creates a service and starts its chat; returns the path of the chat.
-async fn create_chat(addresses: &[SocketAddr], n: usize) -> String {
+async fn create_chat(addresses: &[SocketAddr], n: usize, user: &str) -> String {
     let client = Client::new();
     for attempt in n.. {
         let address = addresses[attempt % addresses.len()];
@@ -269,8 +280,9 @@ async fn create_chat(addresses: &[SocketAddr], n: usize) -> String {
         }
         let chat = format!("{}/ixn/chat", created.service_id());
         let url = format!("http://{address}{chat}");
-        let start = client.post(url).form_body("firstName=Ann").send().await;
-        if start.is_ok_and(|response| response.status() == 200) {
+        let start = client.post(url).header("gms_user", user);
+        let start = start.form_body("firstName=Ann&notify_by=comet").send();
+        if start.await.is_ok_and(|response| response.status() == 200) {
             return chat;
         }
     }
@@ -281,7 +293,7 @@ async fn create_chat(addresses: &[SocketAddr], n: usize) -> String {
 async fn acknowledged_messages_arrive_once_in_one_order_through_crashes() {
     let chats = size_from("CHAT_HISTORY_CHATS", 5);
     let events = size_from("CHAT_HISTORY_EVENTS", 1_000);
-    let (deployment, replicas) = Deployment::start().await;
+    let (deployment, replicas) = Deployment::start(chats).await;
     let progress = Progress::default();
     let started = Instant::now();
     let failures = deployment.cause_failures(replicas, &progress);
@@ -292,7 +304,7 @@ async fn acknowledged_messages_arrive_once_in_one_order_through_crashes() {
         progress.is_written.store(true, Relaxed);
         acknowledged
     };
-    let (kills, acknowledged) = futures_util::future::join(failures, chats).await;
+    let (kills, acknowledged) = join(failures, chats).await;
     println!(
         "{} acknowledged messages in {} chats, {kills} killed replicas, one failover: {:.1?}",
         acknowledged.iter().sum::<usize>(),

@@ -5,11 +5,11 @@ use std::{net::SocketAddr, time::Duration};
 
 use async_trait::async_trait;
 use reqwest::{Client, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use super::history::Row;
-use crate::support::{TestResponse, event_stream::EventStream};
+use super::{Agent, history::Row};
+use crate::support::{Bodies, TestResponse, event_stream::EventStream};
 
 /// The time without any event or response after which a listener has failed.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -45,6 +45,16 @@ impl Received {
     /// The position of the last event.
     fn position(&self) -> u64 {
         self.rows.len() as u64
+    }
+
+    /// Removes the events from a chat object that were received before.
+    fn omit_repeated(&self, object: &mut Value) {
+        let last = object["transcriptPosition"].as_u64().unwrap();
+        let rows = object["transcriptToShow"].as_array_mut().unwrap();
+        let first = last + 1 - rows.len() as u64;
+        assert!(first <= self.position() + 1, "a gap before event {first}");
+        let repeated = usize::try_from(self.position() + 1 - first).unwrap();
+        rows.drain(..repeated.min(rows.len()));
     }
 
     /// Adds the events of a chat object, which follow those so far without a gap.
@@ -122,6 +132,136 @@ impl Listener for EventListener {
             let ended = Self::receive(&client, &mut received, chat);
             let ended = timeout(TIMEOUT, ended).await;
             if ended.unwrap().unwrap_or(false) {
+                return received.rows;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// Receives the event stream of an agent that is in this chat only.
+pub(super) struct AgentListener(pub(super) Agent);
+
+impl AgentListener {
+    /// Receives events over one connection, after the one with the id `last`; returns whether the chat has ended.
+    async fn receive(
+        &self,
+        received: &mut Received,
+        last: &mut String,
+    ) -> Result<bool, reqwest::Error> {
+        let url = format!("http://{}/genesys/1/agent/events", received.next_replica());
+        let mut request = self.0.client.get(url).header("x-api-key", &self.0.key);
+        if !last.is_empty() {
+            request = request.header("last-event-id", &*last);
+        }
+        let response = request.send().await?.error_for_status()?;
+        let mut stream = EventStream::from_response(response);
+        while let Some(event) = stream.next().await {
+            *last = event.id;
+            match event.event.as_str() {
+                "chat.event" if event.data["id"] == self.0.chat => received.add(&event.data),
+                "chat.ended" if event.data["id"] == self.0.chat => return Ok(true),
+                _ => {}
+            }
+        }
+        Ok(false)
+    }
+}
+
+#[async_trait]
+impl Listener for AgentListener {
+    async fn listen(&self, replicas: Vec<SocketAddr>, start: usize, _chat: &str) -> Vec<Row> {
+        let (mut received, mut last) = (Received::new(replicas, start), String::new());
+        loop {
+            let ended = timeout(TIMEOUT, self.receive(&mut received, &mut last));
+            if ended.await.unwrap().unwrap_or(false) {
+                return received.rows;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// Receives pushes of `CometD` over long polling with the extension `ack`; each request is to the next replica.
+pub(super) struct CometListener {
+    /// The user of the chat.
+    pub(super) user: String,
+}
+
+impl CometListener {
+    /// Sends a message; `None` if there is no response.
+    async fn send(
+        &self,
+        client: &Client,
+        received: &mut Received,
+        message: Value,
+    ) -> Option<Vec<Value>> {
+        let url = format!("http://{}/genesys/cometd", received.next_replica());
+        let request = client.post(url).header("gms_user", &self.user);
+        let response = request.json_body(&json!([message]).to_string()).send();
+        let response = response
+            .await
+            .ok()
+            .filter(|response| response.status() == 200)?;
+        let replies = TestResponse::from_response(response).await.json();
+        Some(replies.as_array().unwrap().clone())
+    }
+
+    /// Opens a session with a subscription; `None` if that fails.
+    async fn open_session(&self, client: &Client, received: &mut Received) -> Option<Value> {
+        let handshake = json!({
+            "channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": ["long-polling"],
+            "ext": {"ack": true}
+        });
+        let replies = self.send(client, received, handshake).await?;
+        let id = replies[0].get("clientId")?.clone();
+        let subscribe =
+            json!({"channel": "/meta/subscribe", "clientId": id, "subscription": "/_genesys"});
+        let replies = self.send(client, received, subscribe).await?;
+        (replies[0]["successful"] == true).then_some(id)
+    }
+
+    /// Receives events until the session is lost; returns whether the chat has ended.
+    async fn receive(&self, client: &Client, received: &mut Received, id: Value) -> bool {
+        let (mut acknowledged, mut is_new) = (json!(0), true);
+        loop {
+            let connect = json!({
+                "channel": "/meta/connect", "clientId": id, "connectionType": "long-polling",
+                "ext": {"ack": acknowledged}
+            });
+            let Some(mut replies) = self.send(client, received, connect).await else {
+                sleep(Duration::from_millis(20)).await;
+                continue;
+            };
+            let reply = replies.pop().unwrap();
+            for push in &replies {
+                let mut object = push["data"]["message"].clone();
+                if is_new {
+                    received.omit_repeated(&mut object);
+                }
+                received.add(&object);
+                if object["chatIxnState"] == "DISCONNECTED" {
+                    return true;
+                }
+                is_new = false;
+            }
+            if reply["successful"] != true {
+                return false;
+            }
+            acknowledged = reply["ext"]["ack"].clone();
+        }
+    }
+}
+
+#[async_trait]
+impl Listener for CometListener {
+    async fn listen(&self, replicas: Vec<SocketAddr>, start: usize, _chat: &str) -> Vec<Row> {
+        let client = Client::builder().timeout(TIMEOUT).build().unwrap();
+        let mut received = Received::new(replicas, start);
+        loop {
+            if let Some(id) = self.open_session(&client, &mut received).await
+                && self.receive(&client, &mut received, id).await
+            {
                 return received.rows;
             }
             sleep(Duration::from_millis(20)).await;
