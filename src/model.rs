@@ -20,9 +20,10 @@ pub use self::{
     percent_encoding::RESERVED,
     propagated_headers::{GMS_USER, MAX_REQUEST_ID_BYTES, PropagatedHeaders, REQUEST_ID},
     rate_limit::{RateLimitKey, RateLimitState},
+    revision::{Revision, Revisions, WriteCondition},
     service::{
-        AllTexts, Changes, CreateResult, Description, IdempotencyClaim, NewService, STORAGE_AREA,
-        StoredKind, Value, WriteResult, binaries,
+        Changes, CreateResult, Description, IdempotencyClaim, NewService, ReadAll, STORAGE_AREA,
+        StorageContents, StorageRead, StoredKind, Value, WriteResult, binaries,
     },
     store_error::StoreError,
     store_report::{CheckResult, CheckRow, StoreReport},
@@ -47,6 +48,7 @@ mod propagated_headers;
 mod rate_limit;
 pub mod readiness;
 pub mod response_counts;
+mod revision;
 mod service;
 mod store_error;
 mod store_report;

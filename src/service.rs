@@ -46,9 +46,9 @@ pub use self::{
     phone_numbers::{PhoneNumbers, unload_unused_phone_library},
     readiness::monitor_readiness,
     session_terminator::SessionTerminator,
-    storage::StorageStrings,
+    storage::{ConditionalRead, StorageStrings},
     storage_address::StorageAddress,
-    storage_area_write::PendingStorageWrite,
+    storage_area_write::{PendingStorageWrite, WrittenStorage},
     ttl::StorageAreaTtl,
     uploads::{Upload, Uploads},
 };

@@ -7,6 +7,8 @@ use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
 
+use crate::model::Revision;
+
 mod conversions;
 mod examples;
 mod response;
@@ -46,6 +48,14 @@ pub enum ApiError {
     /// The `If-Match` or `If-None-Match` of a request does not match.
     #[error("{0}")]
     PreconditionFailed(String),
+    /// The `If-Match` or `If-None-Match` of a change of a storage does not match.
+    #[error("{message}")]
+    StorageChanged {
+        /// The text.
+        message: String,
+        /// The current revision.
+        current: Option<Revision>,
+    },
     /// A change needs `If-Match`.
     #[error("{0}")]
     PreconditionRequired(String),
@@ -192,7 +202,9 @@ impl ApiError {
             Self::Forbidden(_) => ("Forbidden", StatusCode::FORBIDDEN),
             Self::InvalidDefinition(_) => ("InvalidDefinition", StatusCode::BAD_REQUEST),
             Self::ReadOnly(_) => ("ReadOnly", StatusCode::CONFLICT),
-            Self::PreconditionFailed(_) => ("PreconditionFailed", StatusCode::PRECONDITION_FAILED),
+            Self::PreconditionFailed(_) | Self::StorageChanged { .. } => {
+                ("PreconditionFailed", StatusCode::PRECONDITION_FAILED)
+            }
             Self::PreconditionRequired(_) => {
                 ("PreconditionRequired", StatusCode::PRECONDITION_REQUIRED)
             }

@@ -15,11 +15,11 @@ use utoipa::ToSchema;
 
 pub(super) use super::response_headers::{with_default_headers, without_body};
 use super::{
-    ApiError,
+    ApiError, etag,
     response_body::{BufferedBody, JsonStringsBody},
     response_headers,
 };
-use crate::{memory_budget::MemoryBudget, model::readiness::Readiness, service::StorageStrings};
+use crate::{memory_budget::MemoryBudget, model::readiness::Readiness, service::ConditionalRead};
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain;charset=utf-8");
 
@@ -103,13 +103,22 @@ pub(super) fn json_member(name: &str, value: &str) -> Result<HttpResponse, ApiEr
     body_within_budget(&mut with_default_headers(StatusCode::OK), body)
 }
 
-/// 200 with a JSON object of strings, in their order.
+/// 200 with a JSON object of strings, in their order, and the `ETag` of the storage; 304 if the client knows it.
 ///
 /// # Errors
 /// None in practice.
-pub(super) fn json_strings(texts: StorageStrings) -> Result<HttpResponse, ApiError> {
-    let body = JsonStringsBody::new(texts).map_err(|error| serialization_error(&error))?;
-    Ok(with_default_headers(StatusCode::OK).body(body))
+pub(super) fn json_strings(read: ConditionalRead) -> Result<HttpResponse, ApiError> {
+    let strings = match read {
+        ConditionalRead::NotModified(revision) => {
+            let response = without_body(StatusCode::NOT_MODIFIED).finish();
+            return Ok(etag::with_revision(response, revision));
+        }
+        ConditionalRead::Strings(strings) => strings,
+    };
+    let revision = strings.revision;
+    let body = JsonStringsBody::new(strings).map_err(|error| serialization_error(&error))?;
+    let response = with_default_headers(StatusCode::OK).body(body);
+    Ok(etag::with_revision(response, revision))
 }
 
 /// A response with a body whose memory stays reserved until it is sent.

@@ -169,11 +169,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::memory_budget::MemoryBudget;
+    use crate::{memory_budget::MemoryBudget, model::Revision};
 
     fn strings_body(pairs: Vec<(String, String)>) -> JsonStringsBody {
         let memory = MemoryBudget::new("limits.test", 1_000).reservation();
-        JsonStringsBody::new(StorageStrings { pairs, memory }).unwrap()
+        let strings = StorageStrings {
+            revision: Revision::default(),
+            pairs,
+            binaries: Vec::new(),
+            memory,
+        };
+        JsonStringsBody::new(strings).unwrap()
     }
 
     proptest! {

@@ -18,7 +18,8 @@ use super::{
         create::{self, responses::CreatedResponse},
         service_requests,
         services::{self, DescribeServiceResponse},
-        storage, storage_areas,
+        storage::{self, responses::Strings},
+        storage_areas,
     },
     comet::{self, websocket::open_websocket},
     endpoint::{Endpoint, route, tree},
@@ -28,7 +29,7 @@ use super::{
 
 #[derive(OpenApi)]
 #[openapi(
-    components(schemas(CreatedResponse, DescribeServiceResponse)),
+    components(schemas(CreatedResponse, DescribeServiceResponse, Strings)),
     paths(
         storage::read,
         storage::delete_key,
@@ -100,17 +101,20 @@ pub(super) fn comet_routes() -> [Endpoint; 1] {
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(
-    storage_areas::read,
-    storage_areas::delete_key,
-    storage_areas::writes::write,
-    storage_areas::read_all,
-    storage_areas::delete,
-    storage_areas::writes::create,
-    storage_areas::writes::write_custom,
-    storage_areas::read_binary,
-    storage_areas::head_binary,
-))]
+#[openapi(
+    components(schemas(Strings)),
+    paths(
+        storage_areas::read,
+        storage_areas::delete_key,
+        storage_areas::writes::write,
+        storage_areas::read_all,
+        storage_areas::delete,
+        storage_areas::writes::create,
+        storage_areas::writes::write_custom,
+        storage_areas::read_binary,
+        storage_areas::head_binary,
+    )
+)]
 struct StorageApi;
 
 /// The route of one key in the Storage API.

@@ -1,6 +1,9 @@
 //! Services and their data, as stores receive and return them.
 
-use super::{Binary, Booking, IdempotencyKey, KeyName, ServiceId, Timestamp};
+use super::{
+    Binary, Booking, IdempotencyKey, KeyName, Revision, Revisions, ServiceId, Timestamp,
+    WriteCondition,
+};
 
 /// The name that storage areas have in place of a configured service. No configured service can have it.
 pub const STORAGE_AREA: &str = "_storage";
@@ -28,16 +31,51 @@ pub struct NewService {
     pub idempotency: Option<(IdempotencyKey, String)>,
 }
 
-/// All strings of a service, or their size.
+/// What a read of a whole storage returns.
+#[derive(Debug, Default)]
+pub struct ReadAll {
+    /// The maximum number of bytes of names and values.
+    pub max_bytes: usize,
+    /// The revisions whose contents the reader has already.
+    pub known: Revisions,
+    /// Whether the descriptors of binaries are returned.
+    pub with_binaries: bool,
+}
+
+impl ReadAll {
+    /// All strings, up to this size.
+    #[must_use]
+    pub fn strings(max_bytes: usize) -> Self {
+        Self {
+            max_bytes,
+            ..Self::default()
+        }
+    }
+}
+
+/// The result of a read of a whole storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AllTexts {
-    /// Names and values.
-    Texts(Vec<(String, String)>),
-    /// The strings are larger than the limit.
+pub enum StorageRead {
+    /// Its keys.
+    Contents(StorageContents),
+    /// The reader knows this revision, which is the current one.
+    Known(Revision),
+    /// The contents are larger than the limit.
     TooLarge {
         /// A lower bound of the total bytes of names and values.
         bytes: usize,
     },
+}
+
+/// The keys of a storage at one time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageContents {
+    /// The revision.
+    pub revision: Revision,
+    /// The names and values of all strings, in no particular order.
+    pub texts: Vec<(String, String)>,
+    /// The names and descriptors of all binaries, if [`ReadAll::with_binaries`] is set.
+    pub binaries: Vec<(String, Binary)>,
 }
 
 /// The value of a key in a service's storage: a string or a binary.
@@ -73,6 +111,8 @@ pub struct Changes {
     pub set: Vec<(KeyName, Value)>,
     /// The keys to remove. Missing keys are ignored.
     pub remove: Vec<KeyName>,
+    /// The condition under which they are made.
+    pub condition: WriteCondition,
 }
 
 /// The result of claiming an [`IdempotencyKey`].
@@ -106,11 +146,13 @@ pub enum CreateResult {
     UploadLost,
 }
 
-/// The result of a write.
+/// The result of a change of a storage.
 #[derive(Debug, PartialEq, Eq)]
 pub enum WriteResult {
-    /// All changes are visible.
-    Stored,
+    /// All changes are visible, at this revision. It is the previous one if no key was set or removed.
+    Stored(Revision),
+    /// The [`WriteCondition`] is not met at this revision. Nothing changed.
+    ConditionFailed(Revision),
     /// There is no active service with this id. Nothing changed.
     ServiceNotFound,
     /// The service would have more keys than allowed. Nothing changed.

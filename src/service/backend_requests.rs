@@ -12,7 +12,9 @@ use super::{
 };
 use crate::{
     backend::{BackendError, RequestContext},
-    model::{BackendSession, PropagatedHeaders, RunningService, ServiceId, StoreError},
+    model::{
+        BackendSession, PropagatedHeaders, RunningService, ServiceId, StoreError, WriteCondition,
+    },
 };
 
 /// The request that all services support: a write to the storage.
@@ -130,7 +132,8 @@ impl Services {
         } = prepared;
         let target = match target {
             RequestTarget::Storage => {
-                self.write(&id, form, uploads).await?;
+                let unconditional = WriteCondition::default();
+                self.write(&id, form, uploads, unconditional).await?;
                 return Ok(None);
             }
             RequestTarget::Chat(chat) => {

@@ -8,7 +8,7 @@ use super::{binary_path::binary_path, chat::chat_path};
 use crate::{
     backend::BackendError,
     memory_budget::OverBudget,
-    model::{KeyName, STORAGE_AREA, ServiceId, StoreError},
+    model::{KeyName, Revision, STORAGE_AREA, ServiceId, StoreError},
 };
 
 /// An error with a message for the client. Errors of the store are a separate variant.
@@ -152,6 +152,15 @@ pub enum ServiceError {
     /// The same caller used the `Idempotency-Key` for another request.
     #[error("the Idempotency-Key was used for a different request; no changes were made")]
     IdempotencyKeyReused,
+    /// The condition of a change of a storage is not met.
+    #[error(
+        "the storage has changed, does not exist, or has one of the names: {}; no changes were made",
+        current.map_or_else(|| "there is none".to_owned(), |revision| format!("its current ETag is \"{revision}\""))
+    )]
+    ConditionFailed {
+        /// The current revision; `None` if there is no storage.
+        current: Option<Revision>,
+    },
     /// The service would exceed the maximum number of keys.
     #[error("the service would have more than {0} keys (limits.keys)")]
     TooManyKeys(usize),

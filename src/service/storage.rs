@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::{FormData, ServiceContext, ServiceError, Services, Uploads};
 use crate::{
     memory_budget::Reservation,
-    model::{AllTexts, Changes, KeyName, ServiceId, StoredKind, WriteResult},
+    model::{
+        Binary, Changes, KeyName, ReadAll, Revision, Revisions, ServiceId, StorageRead, StoreError,
+        StoredKind, WriteCondition, WriteResult,
+    },
 };
 
 /// The size of strings in bytes that is read before memory is reserved.
@@ -14,10 +17,23 @@ pub(super) const MAX_UNRESERVED_BYTES: usize = 256 * 1024;
 /// All strings of a service, and the memory reserved for them.
 #[derive(Debug)]
 pub struct StorageStrings {
+    /// The revision of the storage.
+    pub revision: Revision,
     /// Names and values.
     pub pairs: Vec<(String, String)>,
+    /// Names and descriptors of all binaries, if they were requested.
+    pub binaries: Vec<(String, Binary)>,
     /// Released after the response is sent.
     pub memory: Reservation,
+}
+
+/// The result of a conditional read.
+#[derive(Debug)]
+pub enum ConditionalRead {
+    /// All strings.
+    Strings(StorageStrings),
+    /// The client knows this revision, which is the current one.
+    NotModified(Revision),
 }
 
 impl Services {
@@ -56,38 +72,82 @@ impl Services {
     ///
     /// # Errors
     /// [`ServiceError::NoSuchService`], [`ServiceError::Overloaded`].
-    pub async fn read_all(&self, id: &ServiceId) -> Result<StorageStrings, ServiceError> {
+    pub(super) async fn read_all(&self, id: &ServiceId) -> Result<StorageStrings, ServiceError> {
+        match self.read_all_unless(id, &Revisions::default()).await? {
+            ConditionalRead::Strings(strings) => Ok(strings),
+            ConditionalRead::NotModified(_) => {
+                Err(StoreError::Bug("a read without a condition has failed it".to_owned()).into())
+            }
+        }
+    }
+
+    /// Reads all strings, unless the client knows the current revision.
+    ///
+    /// # Errors
+    /// [`ServiceError::NoSuchService`], [`ServiceError::Overloaded`].
+    pub async fn read_all_unless(
+        &self,
+        id: &ServiceId,
+        known: &Revisions,
+    ) -> Result<ConditionalRead, ServiceError> {
+        self.read_contents(id, known, false).await
+    }
+
+    /// Reads a whole storage, and reserves memory for it.
+    async fn read_contents(
+        &self,
+        id: &ServiceId,
+        known: &Revisions,
+        with_binaries: bool,
+    ) -> Result<ConditionalRead, ServiceError> {
         let mut memory = self.context.memory.responses.reservation();
-        let mut max_bytes = MAX_UNRESERVED_BYTES;
+        let mut read = ReadAll {
+            max_bytes: MAX_UNRESERVED_BYTES,
+            known: known.clone(),
+            with_binaries,
+        };
         loop {
-            match self.context.store.read_all(id, max_bytes).await? {
+            match self.context.store.read_all(id, &read).await? {
                 None => return Err(ServiceError::NoSuchService(id.clone())),
-                Some(AllTexts::Texts(pairs)) if max_bytes == MAX_UNRESERVED_BYTES => {
-                    memory.grow(total_bytes(&pairs))?;
-                    return Ok(StorageStrings { pairs, memory });
-                }
-                Some(AllTexts::Texts(pairs)) => return Ok(StorageStrings { pairs, memory }),
                 // Every iteration reserves more, up to the budget.
-                Some(AllTexts::TooLarge { bytes }) => {
+                Some(StorageRead::TooLarge { bytes }) => {
                     memory.grow(bytes.saturating_sub(memory.bytes()))?;
-                    max_bytes = memory.bytes();
+                    read.max_bytes = memory.bytes();
+                }
+                Some(StorageRead::Contents(contents)) => {
+                    if read.max_bytes == MAX_UNRESERVED_BYTES {
+                        memory.grow(total_bytes(&contents.texts))?;
+                    }
+                    return Ok(ConditionalRead::Strings(StorageStrings {
+                        revision: contents.revision,
+                        pairs: contents.texts,
+                        binaries: contents.binaries,
+                        memory,
+                    }));
+                }
+                Some(StorageRead::Known(revision)) => {
+                    return Ok(ConditionalRead::NotModified(revision));
                 }
             }
         }
     }
 
-    /// Writes all user data of `form` atomically. Its files are in `uploads`.
+    /// Writes all user data of `form` atomically, if the condition is met. Its files are in `uploads`. Returns the
+    /// revision of the storage.
     ///
     /// # Errors
     /// [`ServiceError::NoSuchService`], [`ServiceError::InvalidParameter`] for an invalid name,
-    /// [`ServiceError::TooManyKeys`], [`ServiceError::UploadLost`]. After an error nothing has changed.
+    /// [`ServiceError::ConditionFailed`], [`ServiceError::TooManyKeys`], [`ServiceError::UploadLost`]. After an error
+    /// nothing has changed.
     pub async fn write(
         &self,
         id: &ServiceId,
         form: FormData,
         mut uploads: Uploads,
-    ) -> Result<(), ServiceError> {
-        let (_, changes) = form.into_parameters_and_changes()?;
+        condition: WriteCondition,
+    ) -> Result<Revision, ServiceError> {
+        let (_, mut changes) = form.into_parameters_and_changes()?;
+        changes.condition = condition;
         self.write_with_uploads(id, changes, &mut uploads).await
     }
 
@@ -97,7 +157,7 @@ impl Services {
         id: &ServiceId,
         changes: Changes,
         uploads: &mut Uploads,
-    ) -> Result<(), ServiceError> {
+    ) -> Result<Revision, ServiceError> {
         uploads.transfer_to_store(&changes.set);
         let result = self.write_changes(id, &changes).await;
         if result.as_ref().is_err_and(ServiceError::had_no_effect) {
@@ -106,29 +166,42 @@ impl Services {
         result
     }
 
-    /// Deletes a key, a string or a binary. An absent key is no error.
+    /// Deletes a key, a string or a binary, if the condition is met. An absent key is no error.
     ///
     /// # Errors
-    /// [`ServiceError::NoSuchService`].
-    pub async fn delete_key(&self, id: &ServiceId, key: String) -> Result<(), ServiceError> {
-        let remove: Vec<KeyName> = KeyName::new(key).into_iter().collect();
+    /// [`ServiceError::NoSuchService`], [`ServiceError::ConditionFailed`].
+    pub async fn delete_key(
+        &self,
+        id: &ServiceId,
+        key: String,
+        condition: WriteCondition,
+    ) -> Result<Revision, ServiceError> {
         let changes = Changes {
-            remove,
+            remove: KeyName::new(key).into_iter().collect(),
+            condition,
             ..Changes::default()
         };
         self.write_changes(id, &changes).await
     }
 
-    /// Deletes all keys. The service remains active.
+    /// Deletes all keys, if the condition is met. The service remains active.
     ///
     /// # Errors
-    /// [`ServiceError::NoSuchService`].
-    pub async fn clear(&self, id: &ServiceId) -> Result<(), ServiceError> {
-        let cleared = self.context.store.clear(id).await?;
-        cleared.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
+    /// [`ServiceError::NoSuchService`], [`ServiceError::ConditionFailed`].
+    pub async fn clear(
+        &self,
+        id: &ServiceId,
+        condition: &WriteCondition,
+    ) -> Result<Revision, ServiceError> {
+        let cleared = self.context.store.clear(id, condition).await?;
+        changed(&self.context, id, &cleared)
     }
 
-    async fn write_changes(&self, id: &ServiceId, changes: &Changes) -> Result<(), ServiceError> {
+    async fn write_changes(
+        &self,
+        id: &ServiceId,
+        changes: &Changes,
+    ) -> Result<Revision, ServiceError> {
         write_changes(&self.context, id, changes, None).await
     }
 }
@@ -144,9 +217,22 @@ pub(super) async fn write_changes(
     id: &ServiceId,
     changes: &Changes,
     ttl: Option<Duration>,
-) -> Result<(), ServiceError> {
-    match context.store.write(id, changes, ttl).await? {
-        WriteResult::Stored => Ok(()),
+) -> Result<Revision, ServiceError> {
+    let result = context.store.write(id, changes, ttl).await?;
+    changed(context, id, &result)
+}
+
+/// The revision after a change, or its error.
+pub(super) fn changed(
+    context: &ServiceContext,
+    id: &ServiceId,
+    result: &WriteResult,
+) -> Result<Revision, ServiceError> {
+    match result {
+        WriteResult::Stored(revision) => Ok(*revision),
+        WriteResult::ConditionFailed(revision) => Err(ServiceError::ConditionFailed {
+            current: Some(*revision),
+        }),
         WriteResult::ServiceNotFound => Err(ServiceError::NoSuchService(id.clone())),
         WriteResult::TooManyKeys => Err(ServiceError::TooManyKeys(context.limits.keys)),
         WriteResult::UploadLost => Err(ServiceError::UploadLost),

@@ -10,11 +10,26 @@ use super::{
     storage_address::StorageAddress,
 };
 use crate::model::{
-    Changes, CreateResult, KeyName, NewService, STORAGE_AREA, ServiceId, StoreError, Value,
+    Changes, CreateResult, KeyName, NewService, Revision, STORAGE_AREA, ServiceId, StoreError,
+    Value, WriteCondition,
 };
 
 /// How often a write is repeated because the storage area was created or has ended meanwhile.
 const MAX_ATTEMPTS: usize = 8;
+
+/// The storage that a write has changed or created.
+pub struct WrittenStorage {
+    /// The id of the storage area or service.
+    pub id: ServiceId,
+    /// Its revision, unless the write has created it.
+    pub revision: Option<Revision>,
+}
+
+/// The result of a write to the first of two storages.
+enum FirstWrite {
+    Written(Revision),
+    NotFound { second_exists: bool },
+}
 
 /// A write in progress.
 pub struct PendingStorageWrite {
@@ -65,14 +80,19 @@ impl Services {
 impl PendingStorageWrite {
     /// The second step of a write: merges the user data of `form` into the storage, all or nothing. A storage area then
     /// expires after the TTL; the expiration time of a service does not change. If there is no such storage and the
-    /// request has a user, a storage area with the custom id is created. Returns the id of the storage area or service.
+    /// request has a user, a storage area with the custom id is created, unless the condition names revisions.
     ///
     /// # Errors
     /// [`ServiceError::NoSuchStorage`], [`ServiceError::InvalidParameter`] for an invalid name,
-    /// [`ServiceError::TooManyKeys`], [`ServiceError::UploadLost`], [`ServiceError::RateLimited`]. After an error nothing
-    /// has changed.
-    pub async fn finish(mut self, form: FormData) -> Result<ServiceId, ServiceError> {
-        let (_, changes) = form.into_parameters_and_changes()?;
+    /// [`ServiceError::ConditionFailed`], [`ServiceError::TooManyKeys`], [`ServiceError::UploadLost`],
+    /// [`ServiceError::RateLimited`]. After an error nothing has changed.
+    pub async fn finish(
+        mut self,
+        form: FormData,
+        condition: WriteCondition,
+    ) -> Result<WrittenStorage, ServiceError> {
+        let (_, mut changes) = form.into_parameters_and_changes()?;
+        changes.condition = condition;
         self.uploads.transfer_to_store(&changes.set);
         let (custom, plain) = (self.address.custom(), self.address.plain());
         let result = match (self.uploads.target(), custom.or(plain)) {
@@ -96,21 +116,25 @@ impl PendingStorageWrite {
         first: &ServiceId,
         second: Option<&ServiceId>,
         mut changes: Changes,
-    ) -> Result<ServiceId, ServiceError> {
+    ) -> Result<WrittenStorage, ServiceError> {
         let mut is_counted = self.uploads.is_counted_as_create();
         for _ in 0..MAX_ATTEMPTS {
-            let Some(second_exists) = self.write_first(first, second, &changes).await? else {
-                return Ok(first.clone());
+            let second_exists = match self.write_first(first, second, &changes).await? {
+                FirstWrite::Written(revision) => return Ok(written(first, Some(revision))),
+                FirstWrite::NotFound { second_exists } => second_exists,
             };
             if let Some(second) = second.filter(|_| second_exists) {
                 self.address.check_plain()?;
                 match self.write(second, &changes).await {
                     Err(ServiceError::NoSuchService(_)) => {}
-                    written => return written.map(|()| second.clone()),
+                    result => return result.map(|revision| written(second, Some(revision))),
                 }
             }
             if self.address.new_area() != Some(first) {
                 return Err(self.address.not_found());
+            }
+            if changes.condition.revisions.is_some() {
+                return Err(ServiceError::ConditionFailed { current: None });
             }
             if !is_counted {
                 let (store, rate_limit) = (&*self.context.store, &self.context.rate_limit);
@@ -119,7 +143,7 @@ impl PendingStorageWrite {
             }
             // Another request may have created it since.
             match self.create(first, changes.set).await? {
-                None => return Ok(first.clone()),
+                None => return Ok(written(first, None)),
                 Some(data) => changes.set = data,
             }
         }
@@ -127,27 +151,29 @@ impl PendingStorageWrite {
         Err(StoreError::Conflict(message).into())
     }
 
-    /// Writes to `first`, and checks at the same time whether `second` exists. Returns the latter if `first` does not
-    /// exist.
+    /// Writes to `first`, and checks at the same time whether `second` exists.
     async fn write_first(
         &self,
         first: &ServiceId,
         second: Option<&ServiceId>,
         changes: &Changes,
-    ) -> Result<Option<bool>, ServiceError> {
+    ) -> Result<FirstWrite, ServiceError> {
+        let not_found = |second_exists| FirstWrite::NotFound { second_exists };
         let (write, exists) = (pin!(self.write(first, changes)), pin!(self.exists(second)));
         // The write is never dropped, because it may have been sent; the check is not waited for in vain.
         match select(write, exists).await {
-            Either::Left((Err(ServiceError::NoSuchService(_)), exists)) => exists.await.map(Some),
-            Either::Left((written, _)) => written.map(|()| None),
+            Either::Left((Err(ServiceError::NoSuchService(_)), exists)) => {
+                exists.await.map(not_found)
+            }
+            Either::Left((written, _)) => written.map(FirstWrite::Written),
             Either::Right((exists, write)) => match write.await {
-                Err(ServiceError::NoSuchService(_)) => exists.map(Some),
-                written => written.map(|()| None),
+                Err(ServiceError::NoSuchService(_)) => exists.map(not_found),
+                written => written.map(FirstWrite::Written),
             },
         }
     }
 
-    async fn write(&self, id: &ServiceId, changes: &Changes) -> Result<(), ServiceError> {
+    async fn write(&self, id: &ServiceId, changes: &Changes) -> Result<Revision, ServiceError> {
         let ttl = Some(self.ttl).filter(|_| id.is_storage_area());
         write_changes(&self.context, id, changes, ttl).await
     }
@@ -189,5 +215,12 @@ impl PendingStorageWrite {
                 Err(StoreError::Bug("a custom id has an idempotency key".to_owned()).into())
             }
         }
+    }
+}
+
+fn written(id: &ServiceId, revision: Option<Revision>) -> WrittenStorage {
+    WrittenStorage {
+        id: id.clone(),
+        revision,
     }
 }

@@ -6,16 +6,17 @@
 use std::{net::IpAddr, sync::Arc};
 
 use super::{
-    CreateRequestHead, Download, PendingCreate, ServiceError, Services, StorageAreaTtl,
-    StorageStrings,
+    ConditionalRead, CreateRequestHead, Download, PendingCreate, ServiceError, Services,
+    StorageAreaTtl,
     access_policy::BasicCredentials,
     auth::{catalog_not_loaded, enforce},
     definition::Definition,
     rate_limit::{limit_creates_by_address, limit_creates_of_service},
+    storage::changed,
     storage_address::{StorageAddress, check_not_reserved},
     ttl,
 };
-use crate::model::{STORAGE_AREA, ServiceId};
+use crate::model::{Revision, Revisions, STORAGE_AREA, ServiceId, WriteCondition};
 
 impl Services {
     /// The storage that a request of `user` means by `id`.
@@ -118,15 +119,16 @@ impl Services {
         address.read(|id| self.read(id, key)).await
     }
 
-    /// Reads all strings.
+    /// Reads all strings, unless the client knows the current revision.
     ///
     /// # Errors
-    /// As [`Services::read_all`], with [`ServiceError::NoSuchStorage`].
+    /// As [`Services::read_all_unless`], with [`ServiceError::NoSuchStorage`].
     pub async fn read_storage(
         &self,
         address: &StorageAddress,
-    ) -> Result<StorageStrings, ServiceError> {
-        address.read(|id| self.read_all(id)).await
+        known: &Revisions,
+    ) -> Result<ConditionalRead, ServiceError> {
+        address.read(|id| self.read_all_unless(id, known)).await
     }
 
     /// Finds a binary.
@@ -142,31 +144,37 @@ impl Services {
         address.read(find).await
     }
 
-    /// Deletes a key. An absent key is no error.
+    /// Deletes a key, if the condition is met. An absent key is no error.
     ///
     /// # Errors
-    /// [`ServiceError::NoSuchStorage`], errors of the store.
+    /// [`ServiceError::NoSuchStorage`], [`ServiceError::ConditionFailed`], errors of the store.
     pub async fn delete_storage_key(
         &self,
         address: &StorageAddress,
         key: &str,
-    ) -> Result<(), ServiceError> {
+        condition: &WriteCondition,
+    ) -> Result<Revision, ServiceError> {
         address
-            .change(|id| self.delete_key(id, key.to_owned()))
+            .change(|id| self.delete_key(id, key.to_owned(), condition.clone()))
             .await
     }
 
-    /// Deletes a storage area; for a service, all keys of its storage.
+    /// Deletes a storage area; for a service, all keys of its storage, whose revision this returns. Both only if the
+    /// condition is met.
     ///
     /// # Errors
-    /// [`ServiceError::NoSuchStorage`], errors of the store.
-    pub async fn delete_storage(&self, address: &StorageAddress) -> Result<(), ServiceError> {
+    /// [`ServiceError::NoSuchStorage`], [`ServiceError::ConditionFailed`], errors of the store.
+    pub async fn delete_storage(
+        &self,
+        address: &StorageAddress,
+        condition: &WriteCondition,
+    ) -> Result<Option<Revision>, ServiceError> {
         let delete = async |id: &ServiceId| {
-            if id.is_storage_area() {
-                self.delete(id).await
-            } else {
-                self.clear(id).await
+            if !id.is_storage_area() {
+                return self.clear(id, condition).await.map(Some);
             }
+            let deleted = self.context.store.delete_area(id, condition).await?;
+            changed(&self.context, id, &deleted).map(|_last| None)
         };
         address.change(delete).await
     }

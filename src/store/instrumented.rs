@@ -18,10 +18,11 @@ use super::{
 };
 use crate::{
     model::{
-        AllTexts, BackendSession, Binary, BlobId, BookResult, Booking, BookingOwner,
-        BookingRequest, Call, Changes, ConsistencyReport, CreateResult, Cursor, Description, Group,
-        IdempotencyClaim, IdempotencyKey, KeyName, MatchResult, NewService, RateLimitKey,
-        RateLimitState, RunningService, ServiceId, StoreError, StoredKind, Timestamp, WriteResult,
+        BackendSession, Binary, BlobId, BookResult, Booking, BookingOwner, BookingRequest, Call,
+        Changes, ConsistencyReport, CreateResult, Cursor, Description, Group, IdempotencyClaim,
+        IdempotencyKey, KeyName, MatchResult, NewService, RateLimitKey, RateLimitState, ReadAll,
+        RunningService, ServiceId, StorageRead, StoreError, StoredKind, Timestamp, WriteCondition,
+        WriteResult,
         chat::{ChatAction, ChatReply, ChatSummary, ChatVersion, ChatWindow, ListedChats, NewChat},
         comet::{CometReceipt, CometReply, CometSession, CometSessionId, CometUser, SentChat},
         readiness::Finding,
@@ -113,9 +114,10 @@ instrument! {
     }
     StorageStore {
         fn read(id: &ServiceId, key: &KeyName) -> Option<StoredKind>;
-        fn read_all(id: &ServiceId, max_bytes: usize) -> Option<AllTexts>;
+        fn read_all(id: &ServiceId, read: &ReadAll) -> Option<StorageRead>;
         fn write(id: &ServiceId, changes: &Changes, ttl: Option<Duration>) -> WriteResult;
-        fn clear(id: &ServiceId) -> Option<()>;
+        fn clear(id: &ServiceId, condition: &WriteCondition) -> WriteResult;
+        fn delete_area(id: &ServiceId, condition: &WriteCondition) -> WriteResult;
     }
     BinaryStore {
         fn find_binary(id: &ServiceId, key: &KeyName) -> Option<Option<Binary>>;

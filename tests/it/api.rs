@@ -10,6 +10,7 @@ mod bookings;
 mod charsets;
 pub(crate) mod chat;
 mod comet;
+mod conditional_requests;
 mod contention;
 mod downloads;
 mod ended_services;

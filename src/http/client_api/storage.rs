@@ -2,20 +2,28 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use self::responses::{StringResponses, Strings};
+use self::{
+    conditions::{
+        DeleteConditionHeader, WriteConditionHeaders, delete_condition, known_revisions,
+        write_condition,
+    },
+    responses::{AllStringsResponses, StringResponses},
+};
 use crate::http::{
-    ApiError, AppState, accept, body, fetch_metadata,
+    ApiError, AppState, accept, body, etag, fetch_metadata,
     openapi::{
         errors::{
-            BodyErrors, ClientErrors, Forbidden, KeyNotFound, ServiceNotFound, StoreFull, TooLarge,
+            BodyErrors, ClientErrors, Forbidden, KeyNotFound, PreconditionFailed, ServiceNotFound,
+            StoreFull, TooLarge,
         },
         fields::{self, DataFields, OtherFieldsQuery},
-        parameters::{KeyPath, ServiceIdPath},
+        parameters::{IfNoneMatchHeader, KeyPath, ServiceIdPath},
     },
     path, response,
 };
 
-pub(super) mod responses;
+pub(super) mod conditions;
+pub(in crate::http) mod responses;
 
 /// `GET .../{id}/storage`
 #[utoipa::path(
@@ -25,11 +33,8 @@ pub(super) mod responses;
     tag = "storage",
     summary = "Read all strings",
     description = "Binaries are not included; `GET /genesys/1/service/{service}` lists them.",
-    params(ServiceIdPath),
-    responses(
-        (status = 200, description = "All strings", body = Strings),
-        ClientErrors, Forbidden, ServiceNotFound, TooLarge,
-    ),
+    params(ServiceIdPath, IfNoneMatchHeader),
+    responses(AllStringsResponses, ClientErrors, Forbidden, ServiceNotFound, TooLarge),
     security((), ("basic" = [])),
 )]
 pub(in crate::http) async fn read_all(
@@ -38,7 +43,8 @@ pub(in crate::http) async fn read_all(
 ) -> Result<HttpResponse, ApiError> {
     let id = path::service_id(&request)?;
     fetch_metadata::check_destination(&request)?;
-    response::json_strings(state.services.read_all(&id).await?)
+    let known = known_revisions(&request);
+    response::json_strings(state.services.read_all_unless(&id, &known).await?)
 }
 
 /// `GET .../{id}/storage/{key}`
@@ -87,11 +93,11 @@ pub(super) fn string_response(
     summary = "Write to the storage",
     description = "Merges the fields into the storage, all or none. A key has one value: a string replaces a binary \
                    of the same name, and vice versa. The expiration time of the service does not change.",
-    params(ServiceIdPath, OtherFieldsQuery),
+    params(ServiceIdPath, WriteConditionHeaders, OtherFieldsQuery),
     request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES),
     responses(
-        (status = 200, description = "All fields are stored"),
-        ClientErrors, BodyErrors, ServiceNotFound, StoreFull,
+        (status = 200, description = "All fields are stored", headers(("ETag" = String, description = "The revision of the storage"))),
+        ClientErrors, BodyErrors, ServiceNotFound, PreconditionFailed, StoreFull,
     ),
     security((), ("basic" = [])),
 )]
@@ -100,11 +106,11 @@ pub(in crate::http) async fn write(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let id = path::service_id(&request)?;
+    let (id, condition) = (path::service_id(&request)?, write_condition(&request)?);
     let mut uploads = state.services.uploads(&id);
     let form_data = body::read_form_data(&state, &request, payload, &mut uploads).await?;
-    state.services.write(&id, form_data, uploads).await?;
-    Ok(response::empty())
+    let written = state.services.write(&id, form_data, uploads, condition);
+    Ok(etag::with_revision(response::empty(), written.await?))
 }
 
 /// `DELETE .../{id}/storage/{key}`
@@ -115,10 +121,10 @@ pub(in crate::http) async fn write(
     tag = "storage",
     summary = "Delete a string or a binary",
     description = "Succeeds even if there is no such key.",
-    params(ServiceIdPath, KeyPath),
+    params(ServiceIdPath, KeyPath, DeleteConditionHeader),
     responses(
-        (status = 200, description = "The key no longer exists", body = inline(response::OkText), content_type = "text/plain"),
-        ClientErrors, ServiceNotFound, StoreFull,
+        (status = 200, description = "The key no longer exists", body = inline(response::OkText), content_type = "text/plain", headers(("ETag" = String, description = "The revision of the storage"))),
+        ClientErrors, ServiceNotFound, PreconditionFailed, StoreFull,
     ),
     security((), ("basic" = [])),
 )]
@@ -127,8 +133,9 @@ pub(in crate::http) async fn delete_key(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let (id, key) = (path::service_id(&request)?, path::key(&request)?);
-    state.services.delete_key(&id, key).await?;
-    Ok(response::ok())
+    let condition = delete_condition(&request)?;
+    let revision = state.services.delete_key(&id, key, condition).await?;
+    Ok(etag::with_revision(response::ok(), revision))
 }
 
 /// `DELETE .../{id}/storage`
@@ -139,10 +146,10 @@ pub(in crate::http) async fn delete_key(
     tag = "storage",
     summary = "Clear the storage",
     description = "The service remains active.",
-    params(ServiceIdPath),
+    params(ServiceIdPath, DeleteConditionHeader),
     responses(
-        (status = 200, description = "The storage is empty", body = inline(response::OkText), content_type = "text/plain"),
-        ClientErrors, ServiceNotFound, StoreFull,
+        (status = 200, description = "The storage is empty", body = inline(response::OkText), content_type = "text/plain", headers(("ETag" = String, description = "The revision of the storage"))),
+        ClientErrors, ServiceNotFound, PreconditionFailed, StoreFull,
     ),
     security((), ("basic" = [])),
 )]
@@ -150,7 +157,7 @@ pub(in crate::http) async fn clear(
     state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let id = path::service_id(&request)?;
-    state.services.clear(&id).await?;
-    Ok(response::ok())
+    let (id, condition) = (path::service_id(&request)?, delete_condition(&request)?);
+    let revision = state.services.clear(&id, &condition).await?;
+    Ok(etag::with_revision(response::ok(), revision))
 }

@@ -10,7 +10,8 @@ use super::{
         responses::{BinaryHeadResponses, BinaryResponses},
     },
     storage::{
-        responses::{StringResponses, Strings},
+        conditions::{DeleteConditionHeader, delete_condition, known_revisions},
+        responses::{AllStringsResponses, StringResponses},
         string_response,
     },
 };
@@ -18,7 +19,7 @@ use crate::{
     http::{
         ApiError, AppState,
         auth::basic::basic_credentials,
-        fetch_metadata,
+        etag, fetch_metadata,
         middleware::real_ip::client_address,
         openapi::{
             errors::{
@@ -43,11 +44,8 @@ pub(in crate::http) mod writes;
     tag = "storage areas",
     summary = "Read all strings",
     description = "Binaries are not included.",
-    params(IdPath, StorageUserHeader),
-    responses(
-        (status = 200, description = "All strings", body = Strings),
-        ClientErrors, Forbidden, ServiceNotFound, TooLarge,
-    ),
+    params(IdPath, IfNoneMatchHeader, StorageUserHeader),
+    responses(AllStringsResponses, ClientErrors, Forbidden, ServiceNotFound, TooLarge),
     security((), ("basic" = [])),
 )]
 pub(in crate::http) async fn read_all(
@@ -56,7 +54,8 @@ pub(in crate::http) async fn read_all(
 ) -> Result<HttpResponse, ApiError> {
     fetch_metadata::check_destination(&request)?;
     let storage = authorized_storage(&state, &request, path::storage_id(&request)?).await?;
-    response::json_strings(state.services.read_storage(&storage).await?)
+    let known = known_revisions(&request);
+    response::json_strings(state.services.read_storage(&storage, &known).await?)
 }
 
 /// `GET /genesys/1/storage/{id}/{key}`
@@ -135,10 +134,10 @@ pub(in crate::http) async fn read_binary(
     tag = "storage areas",
     summary = "Delete a string or a binary",
     description = "Succeeds even if there is no such key.",
-    params(IdAndKeyPath, StorageUserHeader),
+    params(IdAndKeyPath, DeleteConditionHeader, StorageUserHeader),
     responses(
-        (status = 200, description = "The key no longer exists", body = inline(response::OkText), content_type = "text/plain"),
-        ClientErrors, ServiceNotFound, StoreFull,
+        (status = 200, description = "The key no longer exists", body = inline(response::OkText), content_type = "text/plain", headers(("ETag" = String, description = "The revision of the storage"))),
+        ClientErrors, ServiceNotFound, PreconditionFailed, StoreFull,
     ),
     security((), ("basic" = [])),
 )]
@@ -147,9 +146,12 @@ pub(in crate::http) async fn delete_key(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let (id, key) = (path::storage_id(&request)?, path::storage_key(&request)?);
+    let condition = delete_condition(&request)?;
     let storage = authorized_storage(&state, &request, id).await?;
-    state.services.delete_storage_key(&storage, &key).await?;
-    Ok(response::ok())
+    let deleted = state
+        .services
+        .delete_storage_key(&storage, &key, &condition);
+    Ok(etag::with_revision(response::ok(), deleted.await?))
 }
 
 /// `DELETE /genesys/1/storage/{id}`
@@ -160,10 +162,10 @@ pub(in crate::http) async fn delete_key(
     tag = "storage areas",
     summary = "Delete a storage area",
     description = "Under the id of a service, all keys of its storage are deleted; the service remains active.",
-    params(IdPath, StorageUserHeader),
+    params(IdPath, DeleteConditionHeader, StorageUserHeader),
     responses(
         (status = 200, description = "The storage area is deleted", body = inline(response::OkText), content_type = "text/plain"),
-        ClientErrors, ServiceNotFound, StoreFull,
+        ClientErrors, ServiceNotFound, PreconditionFailed, StoreFull,
     ),
     security((), ("basic" = [])),
 )]
@@ -171,9 +173,15 @@ pub(in crate::http) async fn delete(
     state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
+    let condition = delete_condition(&request)?;
     let storage = authorized_storage(&state, &request, path::storage_id(&request)?).await?;
-    state.services.delete_storage(&storage).await?;
-    Ok(response::ok())
+    let deleted = state.services.delete_storage(&storage, &condition);
+    let revision = deleted.await?;
+    let response = response::ok();
+    Ok(match revision {
+        Some(revision) => etag::with_revision(response, revision),
+        None => response,
+    })
 }
 
 /// The storage that the client means by `id`, if it has access to it.

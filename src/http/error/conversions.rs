@@ -51,6 +51,7 @@ impl From<ServiceError> for ApiError {
             | ServiceError::TooManyAgentStreams(_)
             | ServiceError::TooManyStreamsOfAgent(_)
             | ServiceError::TooManyVerifications => Self::Overloaded(message),
+            ServiceError::ConditionFailed { current } => Self::StorageChanged { message, current },
             ServiceError::IdempotencyKeyReused => Self::IdempotencyKeyReused(message),
             ServiceError::TooManyKeys(_) | ServiceError::MessageTooLong(_) => {
                 Self::TooLarge(message)

@@ -4,12 +4,12 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{
         StatusCode,
-        header::{ACCEPT_ENCODING, ALLOW, CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{ACCEPT_ENCODING, ALLOW, CONTENT_RANGE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
 
 use super::{ApiError, body};
-use crate::http::response_headers;
+use crate::http::{etag, response_headers};
 
 /// The `Retry-After` of [`ApiError::Overloaded`] and [`ApiError::StoreUnavailable`], in seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
@@ -35,6 +35,12 @@ impl ResponseError for ApiError {
         match self {
             Self::MethodNotAllowed { allow, .. } => {
                 response.insert_header((ALLOW, allow.as_str()));
+            }
+            Self::StorageChanged {
+                current: Some(revision),
+                ..
+            } => {
+                response.insert_header((ETAG, etag::revision_tag(*revision)));
             }
             Self::RangeNotSatisfiable { size } => {
                 response.insert_header((CONTENT_RANGE, format!("bytes */{size}")));

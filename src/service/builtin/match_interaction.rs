@@ -1,7 +1,7 @@
 //! `match-interaction`: finds the service of an incoming call.
 
 use crate::{
-    model::{AllTexts, Call, MatchResult, ServiceId, StoreError},
+    model::{Call, MatchResult, ReadAll, ServiceId, StorageRead, StoreError},
     service::{
         ServiceError,
         create::PendingCreate,
@@ -155,16 +155,17 @@ impl PendingCreate {
     ) -> Result<Option<Vec<(String, String)>>, StoreError> {
         let mut max_bytes = MAX_UNRESERVED_BYTES;
         loop {
-            let read = self.context.store.read_all(id, max_bytes).await;
+            let read = ReadAll::strings(max_bytes);
+            let read = self.context.store.read_all(id, &read).await;
             let read = read.map_err(|error| match error {
                 // The number is already released.
                 StoreError::Unavailable(reason) => StoreError::Unknown(reason),
                 other => other,
             })?;
             match read {
-                Some(AllTexts::Texts(texts)) => return Ok(Some(texts)),
-                Some(AllTexts::TooLarge { bytes }) => max_bytes = bytes,
-                None => return Ok(None),
+                Some(StorageRead::Contents(contents)) => return Ok(Some(contents.texts)),
+                Some(StorageRead::TooLarge { bytes }) => max_bytes = bytes,
+                Some(StorageRead::Known(_)) | None => return Ok(None),
             }
         }
     }

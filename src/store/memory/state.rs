@@ -12,6 +12,7 @@ use self::{
     audit_log::AuditLogTable,
     expiry_queue::{Expiry, ExpiryKey, ExpiryQueue},
     rate_limits::RateLimits,
+    service_record::cost,
 };
 pub(super) use self::{
     chat_record::ChatRecord,
@@ -21,10 +22,10 @@ pub(super) use self::{
 };
 use crate::{
     model::{
-        Binary, BlobId, Booking, BookingId, Call, Group, IdempotencyKey, KeyName, ServiceId,
-        StatusRequest, StoreError, StoredCatalog, Timestamp, Value,
+        Binary, BlobId, Booking, BookingId, Call, Group, IdempotencyKey, KeyName, Revision,
+        ServiceId, StatusRequest, StoreError, StoredCatalog, Timestamp, Value,
     },
-    store::{REPLACED_TTL, UPLOAD_TTL, clock::AnchoredClock},
+    store::{UPLOAD_TTL, clock::AnchoredClock},
 };
 
 mod audit_log;
@@ -34,6 +35,7 @@ mod expiry_queue;
 mod group_state;
 mod rate_limits;
 mod service_record;
+mod values;
 
 #[derive(Default)]
 struct Blob {
@@ -70,6 +72,9 @@ pub(super) struct State {
     /// The available agents: the end of the availability and the definitions, by user name.
     pub(super) agents: HashMap<String, (Timestamp, Vec<String>)>,
     pub(super) clock: AnchoredClock,
+    /// The largest revision of all storages. New ones begin after it, so those of a custom id that is used again are
+    /// larger than before.
+    last_revision: Revision,
     used_bytes: usize,
     max_bytes: usize,
 }
@@ -91,6 +96,7 @@ impl State {
             status_requests: HashMap::new(),
             agents: HashMap::new(),
             clock,
+            last_revision: Revision::default(),
             used_bytes: 0,
             max_bytes,
         }
@@ -163,38 +169,8 @@ impl State {
             self.expiries
                 .schedule(record.end, Expiry::Service(id.clone())),
         );
+        record.revision = self.first_revision();
         self.services.insert(id, record);
-    }
-
-    /// Sets `values` of an active service.
-    pub(super) fn set_values(&mut self, id: &ServiceId, values: Vec<(KeyName, Value)>) {
-        let names: Vec<KeyName> = values.iter().map(|(name, _)| name.clone()).collect();
-        self.remove_keys(id, &names);
-        for (name, value) in values {
-            self.used_bytes += cost(&name, &value);
-            if let Value::Binary(binary) = &value {
-                let blob = self.blobs.get_mut(&binary.blob);
-                let expiry_key = blob.and_then(|blob| blob.expiry_key.take());
-                self.expiries.cancel(expiry_key);
-            }
-            if let Some(record) = self.services.get_mut(id) {
-                record.values.insert(name, value);
-            }
-        }
-    }
-
-    /// Removes `names` of an active service. Their binaries remain readable for a minute.
-    pub(super) fn remove_keys(&mut self, id: &ServiceId, names: &[KeyName]) {
-        for name in names {
-            let record = self.services.get_mut(id);
-            let Some(value) = record.and_then(|record| record.values.remove(name)) else {
-                continue;
-            };
-            self.used_bytes -= cost(name, &value);
-            if let Value::Binary(binary) = value {
-                self.expire_blob_in(&binary.blob, REPLACED_TTL);
-            }
-        }
     }
 
     /// Returns the bookings of a group after applying its configuration.
@@ -337,13 +313,4 @@ impl State {
 
 fn blob_of(value: &Value) -> Option<BlobId> {
     value.binary().map(|binary| binary.blob.clone())
-}
-
-/// The accounted bytes of a key, without the chunks of a binary.
-fn cost(name: &KeyName, value: &Value) -> usize {
-    let value = match value {
-        Value::Text(text) => text.len(),
-        Value::Binary(_) => 0,
-    };
-    name.as_str().len() + value
 }

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, state::ServiceRecord};
+use super::{
+    MemoryStore,
+    state::{ServiceRecord, State},
+};
 use crate::{
     model::{
-        AllTexts, Changes, KeyName, ServiceId, StoreError, StoredKind, Value, WriteResult, binaries,
+        Changes, KeyName, ReadAll, Revision, ServiceId, StorageRead, StoreError, StoredKind, Value,
+        WriteCondition, WriteResult, binaries,
     },
     store::StorageStore,
 };
@@ -28,14 +32,17 @@ impl StorageStore for MemoryStore {
     async fn read_all(
         &self,
         id: &ServiceId,
-        max_bytes: usize,
-    ) -> Result<Option<AllTexts>, StoreError> {
+        read: &ReadAll,
+    ) -> Result<Option<StorageRead>, StoreError> {
         Ok(self.state().service(id).map(|record| {
-            let bytes = text_bytes(record);
-            if bytes > max_bytes {
-                return AllTexts::TooLarge { bytes };
+            if read.known.contains(record.revision) {
+                return StorageRead::Known(record.revision);
             }
-            AllTexts::Texts(record.texts())
+            let bytes = text_bytes(record);
+            if bytes > read.max_bytes {
+                return StorageRead::TooLarge { bytes };
+            }
+            StorageRead::Contents(record.contents(read.with_binaries))
         }))
     }
 
@@ -46,33 +53,80 @@ impl StorageStore for MemoryStore {
         ttl: Option<Duration>,
     ) -> Result<WriteResult, StoreError> {
         let mut state = self.state();
-        let Some(record) = state.service(id) else {
-            return Ok(WriteResult::ServiceNotFound);
+        let set = changes.set.iter().map(|(name, _)| name);
+        let names = set.chain(&changes.remove);
+        let revision = match check_condition(&state, id, &changes.condition, names) {
+            Ok(revision) => revision,
+            Err(failed) => return Ok(failed),
         };
-        if record.len_after(changes) > self.max_keys {
+        let len = state
+            .service(id)
+            .map_or(0, |record| record.len_after(changes));
+        if len > self.max_keys {
             return Ok(WriteResult::TooManyKeys);
         }
         if !binaries(&changes.set).all(|binary| state.is_uploaded(binary)) {
             return Ok(WriteResult::UploadLost);
         }
         state.check_room_for(&changes.set)?;
-        state.remove_keys(id, &changes.remove);
+        let removed = state.remove_keys(id, &changes.remove);
         state.set_values(id, changes.set.clone());
         if let Some(ttl) = ttl {
             let end = state.clock.now().after(ttl);
             state.set_end(id, end);
         }
-        Ok(WriteResult::Stored)
+        if removed == 0 && changes.set.is_empty() {
+            return Ok(WriteResult::Stored(revision));
+        }
+        Ok(WriteResult::Stored(state.new_revision(id)))
     }
 
-    async fn clear(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
+    async fn clear(
+        &self,
+        id: &ServiceId,
+        condition: &WriteCondition,
+    ) -> Result<WriteResult, StoreError> {
         let mut state = self.state();
-        let Some(names) = state.service(id).map(ServiceRecord::names) else {
-            return Ok(None);
+        let revision = match check_condition(&state, id, condition, [].iter()) {
+            Ok(revision) => revision,
+            Err(failed) => return Ok(failed),
         };
-        state.remove_keys(id, &names);
-        Ok(Some(()))
+        let names = state.service(id).map(ServiceRecord::names);
+        if state.remove_keys(id, &names.unwrap_or_default()) == 0 {
+            return Ok(WriteResult::Stored(revision));
+        }
+        Ok(WriteResult::Stored(state.new_revision(id)))
     }
+
+    async fn delete_area(
+        &self,
+        id: &ServiceId,
+        condition: &WriteCondition,
+    ) -> Result<WriteResult, StoreError> {
+        let mut state = self.state();
+        let revision = match check_condition(&state, id, condition, [].iter()) {
+            Ok(revision) => revision,
+            Err(failed) => return Ok(failed),
+        };
+        let deleted = state.delete(id);
+        Ok(deleted.map_or(WriteResult::ServiceNotFound, |()| {
+            WriteResult::Stored(revision)
+        }))
+    }
+}
+
+/// The revision of a storage whose keys `names` are to be changed, or the result if they must not be.
+fn check_condition<'a>(
+    state: &State,
+    id: &ServiceId,
+    condition: &WriteCondition,
+    names: impl Iterator<Item = &'a KeyName>,
+) -> Result<Revision, WriteResult> {
+    let record = state.service(id).ok_or(WriteResult::ServiceNotFound)?;
+    if record.meets(condition, names) {
+        return Ok(record.revision);
+    }
+    Err(WriteResult::ConditionFailed(record.revision))
 }
 
 /// The total bytes of the names and values of all strings.

@@ -49,8 +49,12 @@ impl RedisStore {
         list.arg(end.millis()).arg(id.as_str()).to_owned()
     }
 
-    /// Updates the expiration time in the list after a change of it was refused.
-    pub(super) async fn restore_listing(&self, id: &ServiceId) {
+    /// Updates the list with the present expiration time, by `list`, after a change of it was refused.
+    pub(super) async fn restore_listing(
+        &self,
+        id: &ServiceId,
+        list: impl Fn(&Self, &ServiceId, Timestamp) -> Cmd,
+    ) {
         let key = self.keys.service(id);
         let restore = async || {
             let get = cmd("HGET").arg(&key).arg(keys::END).to_owned();
@@ -59,7 +63,7 @@ impl RedisStore {
             };
             let end = Timestamp::from_millis(end);
             let end = self.redis.translate_from_server(&key, end)?;
-            self.redis.query::<()>(&self.update_listing(id, end)).await
+            self.redis.query::<()>(&list(self, id, end)).await
         };
         if let Err(error) = restore().await {
             debug!(id = %id.redacted(), %error, "expiration time in the list of services not restored");

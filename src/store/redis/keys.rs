@@ -47,6 +47,8 @@ pub(super) const DEFINITION: &str = "_service";
 pub(super) const CREATED: &str = "_created";
 /// Field: the expiration time in milliseconds; equal to the expiration of the key.
 pub(super) const END: &str = "_end";
+/// Field: the revision of the storage. Absent before the first change: it is then the creation time in microseconds.
+pub(super) const REVISION: &str = "_rev";
 /// Field: the `gms_user` of the create request.
 pub(super) const GMS_USER: &str = "_gms_user";
 /// Field: the Redis key of its idempotency key, if any.

@@ -3,7 +3,7 @@
 use redis::{FromRedisValue, ParsingError, Value};
 
 use super::binaries::parse_descriptor;
-use crate::model::{Description, StoreError, Timestamp};
+use crate::model::{Description, Revision, StoreError, Timestamp};
 
 /// The reply of a script: a status number, which the header of each script documents, and texts.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(super) enum ScriptReply {
     Retry(Vec<String>),
     /// 5: none of the offered codes is free. Nothing changed.
     CodesTaken,
+    /// 6: the condition of the request is not met at this revision. Nothing changed.
+    ConditionFailed(Vec<String>),
 }
 
 impl ScriptReply {
@@ -44,8 +46,21 @@ impl FromRedisValue for ScriptReply {
             Some(3) => Ok(Self::TooManyKeys),
             Some(4) => Ok(Self::Retry(texts)),
             Some(5) => Ok(Self::CodesTaken),
+            Some(6) => Ok(Self::ConditionFailed(texts)),
             _ => Err(ParsingError::from(format!("script reply {number:?}"))),
         }
+    }
+}
+
+/// The revision with which the texts of a reply begin.
+pub(super) fn revision_of(texts: &[String]) -> Result<Revision, StoreError> {
+    let number = texts.first().map(|text| text.parse());
+    match number {
+        Some(Ok(number)) => Ok(Revision::new(number)),
+        _ => Err(StoreError::Corrupt(format!(
+            "revision: {:?}",
+            texts.first()
+        ))),
     }
 }
 

@@ -29,16 +29,19 @@ pub(super) static CREATE: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/create.lua")]));
 /// Reads all fields of a service, up to a size limit.
 pub(super) static READ_ALL: LazyLock<LuaScript> =
-    LazyLock::new(|| LuaScript::new(include_str!("scripts/read_all.lua")));
+    LazyLock::new(|| with_revision(&[include_str!("scripts/read_all.lua")]));
 /// Changes the storage of an active service.
 pub(super) static WRITE: LazyLock<LuaScript> =
-    LazyLock::new(|| LuaScript::new(include_str!("scripts/write.lua")));
+    LazyLock::new(|| with_revision(&[include_str!("scripts/write.lua")]));
 /// Changes the storage and the expiration of an active service.
-pub(super) static WRITE_WITH_TTL: LazyLock<LuaScript> =
-    LazyLock::new(|| with_resources(include_str!("scripts/write.lua")));
+pub(super) static WRITE_WITH_TTL: LazyLock<LuaScript> = LazyLock::new(|| {
+    let clock = include_str!("scripts/clock.lua");
+    let resources = include_str!("scripts/resources.lua");
+    with_revision(&[clock, resources, include_str!("scripts/write.lua")])
+});
 /// Removes all keys of an active service.
 pub(super) static CLEAR: LazyLock<LuaScript> =
-    LazyLock::new(|| LuaScript::new(include_str!("scripts/clear.lua")));
+    LazyLock::new(|| with_revision(&[include_str!("scripts/clear.lua")]));
 /// Changes the expiration of a service and of its resources.
 pub(super) static SET_END: LazyLock<LuaScript> =
     LazyLock::new(|| with_resources(include_str!("scripts/set_end.lua")));
@@ -47,7 +50,7 @@ pub(super) static ATTACH_SESSION: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/attach_session.lua")));
 /// Deletes a service.
 pub(super) static DELETE: LazyLock<LuaScript> =
-    LazyLock::new(|| LuaScript::new(include_str!("scripts/delete.lua")));
+    LazyLock::new(|| with_revision(&[include_str!("scripts/delete.lua")]));
 /// Changes the expiration of an idempotency key, or deletes it.
 pub(super) static EXTEND_IDEMPOTENCY_KEY: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/extend_idempotency_key.lua")]));
@@ -221,6 +224,11 @@ fn with_comet_functions(script: &str) -> LuaScript {
 /// Prepends the functions of changes of expirations to a script.
 fn with_resources(script: &str) -> LuaScript {
     with_clock(&[include_str!("scripts/resources.lua"), script])
+}
+
+/// Prepends the functions of revisions to the parts of a script.
+fn with_revision(parts: &[&str]) -> LuaScript {
+    LuaScript::new(&[include_str!("scripts/revision.lua"), &parts.concat()].concat())
 }
 
 /// Prepends the clock functions to a script.

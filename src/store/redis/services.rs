@@ -12,12 +12,14 @@ use super::{
     conflict,
     keys::{self, Field, OwnedResource},
     millis,
-    script_reply::{self, ScriptReply},
+    script_reply::{self, ScriptReply, revision_of},
     scripts::{CREATE, DELETE, evalsha},
+    storage::condition_argument,
 };
 use crate::{
     model::{
-        Binary, CreateResult, Description, NewService, ServiceId, StoreError, Timestamp, binaries,
+        Binary, CreateResult, Description, NewService, ServiceId, StoreError, Timestamp,
+        WriteCondition, WriteResult, binaries,
     },
     store::ServiceStore,
 };
@@ -150,30 +152,45 @@ impl ServiceStore for RedisStore {
     }
 
     async fn delete(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
+        let deleted = self.delete_if(id, &WriteCondition::default()).await?;
+        Ok((deleted != WriteResult::ServiceNotFound).then_some(()))
+    }
+}
+
+impl RedisStore {
+    /// Deletes a service, if the condition is met.
+    pub(super) async fn delete_if(
+        &self,
+        id: &ServiceId,
+        condition: &WriteCondition,
+    ) -> Result<WriteResult, StoreError> {
         let mut claim = String::new();
         for _ in 0..MAX_ATTEMPTS {
             // First, so that the sweep finds the service even if the notification is lost.
             let schedule = self.schedule_cleanup_now(id)?;
             let mut delete = evalsha(&DELETE, &[self.keys.service(id)]);
             delete.arg(&claim);
+            delete.arg(condition_argument(condition));
             let remove = self.remove_listing(id);
             match self
                 .redis
                 .with_cleanup_index_and_listing(Some(schedule), remove, delete)
                 .await?
             {
-                ScriptReply::Done(_) => return Ok(Some(())),
-                ScriptReply::Refused(_) => return Ok(None),
+                ScriptReply::Done(reply) => return revision_of(&reply).map(WriteResult::Stored),
+                ScriptReply::Refused(_) => return Ok(WriteResult::ServiceNotFound),
                 ScriptReply::Retry(needed) => claim = needed.concat(),
+                ScriptReply::ConditionFailed(reply) => {
+                    self.restore_listing(id, Self::add_listing).await;
+                    return revision_of(&reply).map(WriteResult::ConditionFailed);
+                }
                 other => return Err(other.unexpected()),
             }
             self.extend_idempotency_key(&claim, id, None).await?;
         }
         Err(conflict(id))
     }
-}
 
-impl RedisStore {
     /// Sets a short TTL on the binaries of the earlier use of a custom id that the cleanup has not released. `fields`
     /// are those of `own:{id}`; a storage area with a custom id has no other resources.
     async fn expire_leftover(&self, id: &ServiceId, fields: &[String]) {

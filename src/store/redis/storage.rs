@@ -7,18 +7,18 @@ use redis::{Cmd, cmd};
 
 use super::{
     MAX_ATTEMPTS, OWNED_TTL_MARGIN, RedisStore,
-    binaries::field_and_value,
+    binaries::{field_and_value, parse_descriptor},
     conflict,
     expiration::KnownResources,
     keys::{self, Field},
     millis,
-    script_reply::ScriptReply,
+    script_reply::{ScriptReply, revision_of},
     scripts::{CLEAR, READ_ALL, WRITE, WRITE_WITH_TTL, evalsha},
 };
 use crate::{
     model::{
-        AllTexts, Binary, Changes, KeyName, ServiceId, StoreError, StoredKind, WriteResult,
-        binaries,
+        Binary, Changes, KeyName, ReadAll, Revision, Revisions, ServiceId, StorageContents,
+        StorageRead, StoreError, StoredKind, WriteCondition, WriteResult, binaries,
     },
     store::{REPLACED_TTL, StorageStore},
 };
@@ -55,11 +55,11 @@ impl StorageStore for RedisStore {
     async fn read_all(
         &self,
         id: &ServiceId,
-        max_bytes: usize,
-    ) -> Result<Option<AllTexts>, StoreError> {
+        request: &ReadAll,
+    ) -> Result<Option<StorageRead>, StoreError> {
         // A script copies each value twice and blocks Redis for 0.4 s at 60 MiB; HGETALL takes a sixth of
         // that. Callers pass a limit this large only after a call with a smaller limit returned the size.
-        let is_large = max_bytes > MAX_SHARED_REPLY_BYTES;
+        let is_large = request.max_bytes > MAX_SHARED_REPLY_BYTES;
         let reply: redis::Value = if is_large {
             let mut read = cmd("HGETALL");
             read.arg(self.keys.service(id));
@@ -67,15 +67,18 @@ impl StorageStore for RedisStore {
             self.redis.query_pooled(&read).await?
         } else {
             let mut read = evalsha(&READ_ALL, &[self.keys.service(id)]);
-            read.arg(max_bytes);
+            read.arg(request.max_bytes);
+            if request.known != Revisions::default() {
+                read.arg(revisions_argument(&request.known));
+            }
             self.redis.query(&read).await?
         };
         if let redis::Value::Int(bytes) = reply {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-            return Ok(Some(AllTexts::TooLarge { bytes }));
+            return Ok(Some(StorageRead::TooLarge { bytes }));
         }
         let fields: Result<Vec<(String, String)>, _> = redis::from_redis_value(reply);
-        let mut fields = fields.map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let fields = fields.map_err(|error| StoreError::Corrupt(error.to_string()))?;
         if fields.is_empty() {
             return Ok(None);
         }
@@ -85,12 +88,15 @@ impl StorageStore for RedisStore {
                 .iter()
                 .map(|(field, value)| field.len() + value.len());
             let bytes = bytes.sum();
-            if bytes > max_bytes {
-                return Ok(Some(AllTexts::TooLarge { bytes }));
+            if bytes > request.max_bytes {
+                return Ok(Some(StorageRead::TooLarge { bytes }));
             }
         }
-        fields.retain(|(field, _)| matches!(Field::parse(field), Field::Text(_)));
-        Ok(Some(AllTexts::Texts(fields)))
+        let contents = parse_contents(fields, request.with_binaries)?;
+        if request.known.contains(contents.revision) {
+            return Ok(Some(StorageRead::Known(contents.revision)));
+        }
+        Ok(Some(StorageRead::Contents(contents)))
     }
 
     async fn write(
@@ -110,46 +116,68 @@ impl StorageStore for RedisStore {
             };
             let list = ttl.map(|_| self.update_listing(id, end));
             match self.send_write(schedule, list, write).await? {
-                ScriptReply::Done(replaced) => {
-                    self.expire_replaced(id, replaced).await;
-                    return Ok(WriteResult::Stored);
-                }
+                ScriptReply::Done(reply) => return self.stored(id, reply).await,
                 ScriptReply::Refused(_) => {
                     if ttl.is_some() {
                         self.unlist(id).await;
                     }
                     return Ok(WriteResult::ServiceNotFound);
                 }
-                refused @ (ScriptReply::UploadLost | ScriptReply::TooManyKeys) => {
-                    if ttl.is_some() {
-                        self.restore_listing(id).await;
-                    }
-                    return Ok(match refused {
-                        ScriptReply::TooManyKeys => WriteResult::TooManyKeys,
-                        _ => WriteResult::UploadLost,
-                    });
-                }
                 ScriptReply::Retry(reply) => known = self.extend_known(id, reply, end).await?,
-                other @ ScriptReply::CodesTaken => return Err(other.unexpected()),
+                refused => {
+                    if ttl.is_some() {
+                        self.restore_listing(id, Self::update_listing).await;
+                    }
+                    return match refused {
+                        ScriptReply::TooManyKeys => Ok(WriteResult::TooManyKeys),
+                        ScriptReply::UploadLost => Ok(WriteResult::UploadLost),
+                        ScriptReply::ConditionFailed(reply) => condition_failed(&reply),
+                        other => Err(other.unexpected()),
+                    };
+                }
             }
         }
         Err(conflict(id))
     }
 
-    async fn clear(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
-        let clear = evalsha(&CLEAR, &[self.keys.service(id)]);
+    async fn clear(
+        &self,
+        id: &ServiceId,
+        condition: &WriteCondition,
+    ) -> Result<WriteResult, StoreError> {
+        let mut clear = evalsha(&CLEAR, &[self.keys.service(id)]);
+        clear.arg(condition_argument(condition));
         match self.redis.query_replicated(&clear).await? {
-            ScriptReply::Done(replaced) => {
-                self.expire_replaced(id, replaced).await;
-                Ok(Some(()))
-            }
-            ScriptReply::Refused(_) => Ok(None),
+            ScriptReply::Done(reply) => self.stored(id, reply).await,
+            ScriptReply::Refused(_) => Ok(WriteResult::ServiceNotFound),
+            ScriptReply::ConditionFailed(reply) => condition_failed(&reply),
             other => Err(other.unexpected()),
         }
+    }
+
+    async fn delete_area(
+        &self,
+        id: &ServiceId,
+        condition: &WriteCondition,
+    ) -> Result<WriteResult, StoreError> {
+        self.delete_if(id, condition).await
     }
 }
 
 impl RedisStore {
+    /// The result of a change with this reply: the revision, and the descriptors of binaries that it replaced or
+    /// removed.
+    async fn stored(
+        &self,
+        id: &ServiceId,
+        mut reply: Vec<String>,
+    ) -> Result<WriteResult, StoreError> {
+        let revision = revision_of(&reply)?;
+        reply.remove(0);
+        self.expire_replaced(id, reply).await;
+        Ok(WriteResult::Stored(revision))
+    }
+
     /// Sends a write with the commands that update the cleanup index, for its resources, and the list of services, for
     /// its new expiration time.
     async fn send_write(
@@ -214,6 +242,9 @@ impl RedisStore {
         let ttl = ttl.map(|ttl| millis(ttl).to_string());
         write.arg(ttl.unwrap_or_default()).arg(&known.claim);
         write.arg(millis(REPLACED_TTL));
+        let condition = &changes.condition;
+        write.arg(condition_argument(condition));
+        write.arg(if condition.names_are_new { "1" } else { "" });
         write.arg(touched.len()).arg(&touched);
         write.arg(removed.len()).arg(&removed);
         write.arg(set.len()).arg(&set);
@@ -228,4 +259,65 @@ impl RedisStore {
         }
         Ok(write)
     }
+}
+
+/// The result of a change whose condition is not met, with this reply.
+fn condition_failed(reply: &[String]) -> Result<WriteResult, StoreError> {
+    revision_of(reply).map(WriteResult::ConditionFailed)
+}
+
+/// The revisions of a condition for `revision.lua`.
+pub(super) fn condition_argument(condition: &WriteCondition) -> String {
+    condition
+        .revisions
+        .as_ref()
+        .map_or_else(String::new, revisions_argument)
+}
+
+/// A set of revisions for `revision.lua`.
+fn revisions_argument(revisions: &Revisions) -> String {
+    match revisions {
+        Revisions::Any => String::new(),
+        Revisions::Listed(listed) => {
+            let mut argument = String::from(" ");
+            for revision in listed {
+                argument.push_str(&revision.to_string());
+                argument.push(' ');
+            }
+            argument
+        }
+    }
+}
+
+/// Parses the fields of a service.
+fn parse_contents(
+    mut fields: Vec<(String, String)>,
+    with_binaries: bool,
+) -> Result<StorageContents, StoreError> {
+    let (mut rev, mut created) = (None, None);
+    let mut binaries = Vec::new();
+    fields.retain(|(field, value)| match Field::parse(field) {
+        Field::Text(_) => true,
+        Field::Binary(name) => {
+            if with_binaries {
+                binaries.push(parse_descriptor(value).map(|binary| (name.to_owned(), binary)));
+            }
+            false
+        }
+        Field::Internal => {
+            match field.as_str() {
+                keys::REVISION => rev = value.parse().ok(),
+                keys::CREATED => created = value.parse::<u64>().ok(),
+                _ => {}
+            }
+            false
+        }
+    });
+    let revision = rev.or_else(|| created?.checked_mul(1_000));
+    let corrupt = || StoreError::Corrupt("the service has no revision".to_owned());
+    Ok(StorageContents {
+        revision: revision.map(Revision::new).ok_or_else(corrupt)?,
+        texts: fields,
+        binaries: binaries.into_iter().collect::<Result<_, _>>()?,
+    })
 }

@@ -4,23 +4,27 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::model::{AllTexts, Changes, KeyName, ServiceId, StoreError, StoredKind, WriteResult};
+use crate::model::{
+    Changes, KeyName, ReadAll, ServiceId, StorageRead, StoreError, StoredKind, WriteCondition,
+    WriteResult,
+};
 
-/// The store of the keys of services.
+/// The store of the keys of services. Each change of the keys of a storage gives it a new
+/// [`Revision`](crate::model::Revision); a change of its expiration time does not.
 #[async_trait]
 pub trait StorageStore: Send + Sync {
     /// Reads one string.
     async fn read(&self, id: &ServiceId, key: &KeyName) -> Result<Option<StoredKind>, StoreError>;
 
-    /// Reads all strings, in no particular order.
+    /// Reads a whole storage at one time. Values that the reader knows are not transferred.
     async fn read_all(
         &self,
         id: &ServiceId,
-        max_bytes: usize,
-    ) -> Result<Option<AllTexts>, StoreError>;
+        read: &ReadAll,
+    ) -> Result<Option<StorageRead>, StoreError>;
 
-    /// Applies all `changes` atomically. With a `ttl`, which is only for storage areas, the storage then expires after
-    /// it, with all its resources; without one the expiration time does not change.
+    /// Applies all `changes` atomically, if their condition is met. With a `ttl`, which is only for storage areas, the
+    /// storage then expires after it, with all its resources; without one the expiration time does not change.
     async fn write(
         &self,
         id: &ServiceId,
@@ -28,6 +32,18 @@ pub trait StorageStore: Send + Sync {
         ttl: Option<Duration>,
     ) -> Result<WriteResult, StoreError>;
 
-    /// Removes all keys of the storage. Returns `None` if there is no such service.
-    async fn clear(&self, id: &ServiceId) -> Result<Option<()>, StoreError>;
+    /// Removes all keys of the storage, if the condition is met.
+    async fn clear(
+        &self,
+        id: &ServiceId,
+        condition: &WriteCondition,
+    ) -> Result<WriteResult, StoreError>;
+
+    /// Deletes a storage area as [`ServiceStore::delete`](super::ServiceStore::delete) does, if the condition is met.
+    /// The returned revision is the last one.
+    async fn delete_area(
+        &self,
+        id: &ServiceId,
+        condition: &WriteCondition,
+    ) -> Result<WriteResult, StoreError>;
 }

@@ -6,6 +6,7 @@ mod backend_sessions;
 mod binaries;
 mod chats;
 mod comet;
+mod conditions;
 mod creation;
 mod custom_ids;
 mod embedded;

@@ -278,7 +278,8 @@ pub(crate) async fn write_string(store: &dyn Store, id: &ServiceId) -> bool {
     let set = vec![(name, switchboard::model::Value::Text("1".to_owned()))];
     let changes = Changes {
         set,
-        remove: Vec::new(),
+        ..Changes::default()
     };
-    store.write(id, &changes, None).await.unwrap() == switchboard::model::WriteResult::Stored
+    let written = store.write(id, &changes, None).await.unwrap();
+    matches!(written, switchboard::model::WriteResult::Stored(_))
 }

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use redis::{AsyncCommands, aio::MultiplexedConnection, cmd};
 use switchboard::{
     model::{
-        AllTexts, Binary, BlobId, CHUNK_BYTES, Changes, CreateResult, KeyName, NewService,
-        STORAGE_AREA, ServiceId, Timestamp, Value, WriteResult,
+        Binary, BlobId, CHUNK_BYTES, Changes, CreateResult, KeyName, NewService, ReadAll, Revision,
+        STORAGE_AREA, ServiceId, StorageContents, StorageRead, Timestamp, Value, WriteResult,
     },
     store::{Store, memory::MemoryStore, redis::RedisStore},
     telemetry::metrics::RedisMetrics,
@@ -184,14 +184,14 @@ pub(crate) fn file(name: &str, binary: &Binary) -> (KeyName, Value) {
 pub(crate) fn set_changes(set: Vec<(KeyName, Value)>) -> Changes {
     Changes {
         set,
-        remove: Vec::new(),
+        ..Changes::default()
     }
 }
 
 pub(crate) fn remove_changes(names: &[&str]) -> Changes {
     Changes {
-        set: Vec::new(),
         remove: names.iter().map(|name| key(name)).collect(),
+        ..Changes::default()
     }
 }
 
@@ -259,16 +259,43 @@ pub(crate) fn storage_area(
 /// Asserts that changes are stored, after which the storage expires in `ttl` milliseconds.
 pub(crate) async fn write_with_ttl(store: &dyn Store, id: &ServiceId, changes: Changes, ttl: u64) {
     let ttl = Some(Duration::from_millis(ttl));
-    let written = store.write(id, &changes, ttl).await.unwrap();
-    assert_eq!(written, WriteResult::Stored);
+    stored(store.write(id, &changes, ttl).await.unwrap());
 }
 
-/// Asserts that changes are stored.
-pub(crate) async fn write_changes(store: &dyn Store, id: &ServiceId, changes: Changes) {
-    assert_eq!(
-        store.write(id, &changes, None).await.unwrap(),
-        WriteResult::Stored
-    );
+/// Asserts that changes are stored, and returns the revision.
+pub(crate) async fn write_changes(store: &dyn Store, id: &ServiceId, changes: Changes) -> Revision {
+    stored(store.write(id, &changes, None).await.unwrap())
+}
+
+/// Asserts that a change was made, and returns the revision.
+pub(crate) fn stored(result: WriteResult) -> Revision {
+    match result {
+        WriteResult::Stored(revision) => revision,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// All keys of a service; `None` if it is not active.
+pub(crate) async fn try_read_contents(
+    store: &dyn Store,
+    id: &ServiceId,
+) -> Option<StorageContents> {
+    let all = ReadAll {
+        with_binaries: true,
+        ..ReadAll::strings(usize::MAX)
+    };
+    match store.read_all(id, &all).await.unwrap()? {
+        StorageRead::Contents(contents) => Some(contents),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// All keys of an active service, sorted.
+pub(crate) async fn read_contents(store: &dyn Store, id: &ServiceId) -> StorageContents {
+    let mut contents = try_read_contents(store, id).await.unwrap();
+    contents.texts.sort();
+    contents.binaries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    contents
 }
 
 /// All strings of a service; `None` if it is not active.
@@ -276,11 +303,7 @@ pub(crate) async fn try_read_strings(
     store: &dyn Store,
     id: &ServiceId,
 ) -> Option<Vec<(String, String)>> {
-    let read = store.read_all(id, usize::MAX).await.unwrap()?;
-    let AllTexts::Texts(texts) = read else {
-        panic!("{read:?}");
-    };
-    Some(texts)
+    Some(try_read_contents(store, id).await?.texts)
 }
 
 /// All strings of an active service, sorted.

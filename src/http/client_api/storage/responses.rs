@@ -8,16 +8,33 @@ use utoipa::{
     openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder},
 };
 
-use crate::http::openapi::responses::by_status;
+use super::conditions::ETAG;
+use crate::http::openapi::{headers::header, responses::by_status};
 
 const STRING_DESCRIPTION: &str =
     "The string, as an object with one member; with `Accept: text/plain` as plain text";
 
 /// Strings by key
 #[derive(ToSchema)]
-pub(in crate::http) struct Strings(
-    #[expect(dead_code, reason = "only described")] BTreeMap<String, String>,
-);
+#[expect(dead_code, reason = "only described")]
+pub(in crate::http) struct Strings(BTreeMap<String, String>);
+
+/// The responses of operations that return all strings.
+pub(in crate::http) struct AllStringsResponses;
+
+impl IntoResponses for AllStringsResponses {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let json = ContentBuilder::new().schema(Some(Ref::from_schema_name("Strings")));
+        let all = ResponseBuilder::new()
+            .description("All strings")
+            .content("application/json", json.build())
+            .header("ETag", header(ETAG));
+        let not_modified = ResponseBuilder::new()
+            .description("The cached revision is the current one")
+            .header("ETag", header(ETAG));
+        by_status([(200, all), (304, not_modified)])
+    }
+}
 
 /// The response of operations that return a string.
 pub(in crate::http) struct StringResponses;

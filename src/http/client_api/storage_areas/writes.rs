@@ -11,13 +11,16 @@ use super::{
 use crate::{
     http::{
         ApiError, AppState, body,
-        client_api::create::{add_warning, create_request_head, create_response},
-        fetch_metadata,
+        client_api::{
+            create::{add_warning, create_request_head, create_response},
+            storage::conditions::{WriteConditionHeaders, write_condition},
+        },
+        etag, fetch_metadata,
         middleware::real_ip::client_address,
         openapi::{
             errors::{
-                BodyErrors, ClientErrors, Forbidden, IdempotencyKeyReused, ServiceNotFound,
-                StoreFull,
+                BodyErrors, ClientErrors, Forbidden, IdempotencyKeyReused, PreconditionFailed,
+                ServiceNotFound, StoreFull,
             },
             fields::{self, DataFields, OtherFieldsQuery},
             parameters::{IdempotencyHeader, StorageUserHeader, UserHeader},
@@ -49,7 +52,10 @@ struct StorageAreaIdResponse<'a> {
 #[response(
     status = 200,
     description = "All fields are stored",
-    headers(("Warning" = Option<String>, description = "Present if the TTL is invalid; contains the TTL that is used instead")),
+    headers(
+        ("Warning" = Option<String>, description = "Present if the TTL is invalid; contains the TTL that is used instead"),
+        ("ETag" = Option<String>, description = "The revision of the storage; absent if the request created it"),
+    ),
 )]
 #[expect(dead_code, reason = "only described")]
 struct WrittenResponses(#[to_schema] StorageAreaIdResponse<'static>);
@@ -93,10 +99,10 @@ pub(in crate::http) async fn create(
     tag = "storage areas",
     summary = "Write to a storage area",
     description = WRITE_DESCRIPTION,
-    params(IdAndTtlPath, StorageUserHeader, OtherFieldsQuery),
+    params(IdAndTtlPath, WriteConditionHeaders, StorageUserHeader, OtherFieldsQuery),
     request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES),
     responses(
-        WrittenResponses, ClientErrors, BodyErrors, Forbidden, ServiceNotFound, StoreFull,
+        WrittenResponses, ClientErrors, BodyErrors, Forbidden, ServiceNotFound, PreconditionFailed, StoreFull,
     ),
     security((), ("basic" = [])),
 )]
@@ -117,10 +123,10 @@ pub(in crate::http) async fn write(
     tag = "storage areas",
     summary = "Write to a storage area with a custom id",
     description = CUSTOM_DESCRIPTION,
-    params(CustomIdAndTtlPath, StorageUserHeader, OtherFieldsQuery),
+    params(CustomIdAndTtlPath, WriteConditionHeaders, StorageUserHeader, OtherFieldsQuery),
     request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES),
     responses(
-        WrittenResponses, ClientErrors, BodyErrors, Forbidden, ServiceNotFound, StoreFull,
+        WrittenResponses, ClientErrors, BodyErrors, Forbidden, ServiceNotFound, PreconditionFailed, StoreFull,
     ),
     security((), ("basic" = [])),
 )]
@@ -143,7 +149,7 @@ async fn write_to(
 ) -> Result<HttpResponse, ApiError> {
     // A write can create a storage area, and shared custom ids can be guessed.
     fetch_metadata::check_cross_site_create(state, request)?;
-    let services = &state.services;
+    let (services, condition) = (&state.services, write_condition(request)?);
     let (ttl, user) = (
         services.storage_area_ttl(&ttl)?,
         propagation::user(request)?,
@@ -156,9 +162,12 @@ async fn write_to(
     );
     let mut pending = services.prepare_storage_write(storage, &ttl, user, client);
     let form_data = body::read_form_data(state, request, payload, &mut pending.uploads).await?;
-    let written = pending.finish(form_data).await?;
-    let response = response::json_from(&StorageAreaIdResponse { id: &id })?;
-    if written.is_storage_area() {
+    let written = pending.finish(form_data, condition).await?;
+    let mut response = response::json_from(&StorageAreaIdResponse { id: &id })?;
+    if let Some(revision) = written.revision {
+        response = etag::with_revision(response, revision);
+    }
+    if written.id.is_storage_area() {
         return Ok(with_warning(response, ttl));
     }
     Ok(response)

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{ChatRecord, expiry_queue::ExpiryKey};
 use crate::model::{
-    BackendSession, BookingId, Changes, Description, IdempotencyKey, KeyName, RunningService,
-    Timestamp, Value,
+    BackendSession, BookingId, Changes, Description, IdempotencyKey, KeyName, Revision,
+    RunningService, StorageContents, Timestamp, Value, WriteCondition,
 };
 
 /// An active service.
@@ -21,6 +21,8 @@ pub(in crate::store::memory) struct ServiceRecord {
     pub(in crate::store::memory) bookings: Vec<(String, BookingId)>,
     pub(in crate::store::memory) sessions: Vec<BackendSession>,
     pub(in crate::store::memory) values: BTreeMap<KeyName, Value>,
+    /// The revision of `values`.
+    pub(in crate::store::memory) revision: Revision,
     pub(in crate::store::memory) chat: Option<ChatRecord>,
     /// The key of its entry in the expiry queue, if scheduled.
     pub(in crate::store::memory) expiry_key: Option<ExpiryKey>,
@@ -42,12 +44,35 @@ impl ServiceRecord {
         self.values.keys().cloned().collect()
     }
 
-    pub(in crate::store::memory) fn texts(&self) -> Vec<(String, String)> {
-        let text = |(name, value): (&KeyName, &Value)| match value {
-            Value::Text(text) => Some((name.as_str().to_owned(), text.clone())),
-            Value::Binary(_) => None,
+    /// Returns the keys.
+    pub(in crate::store::memory) fn contents(&self, with_binaries: bool) -> StorageContents {
+        let mut contents = StorageContents {
+            revision: self.revision,
+            texts: Vec::new(),
+            binaries: Vec::new(),
         };
-        self.values.iter().filter_map(text).collect()
+        for (name, value) in &self.values {
+            let name = name.as_str().to_owned();
+            match value {
+                Value::Text(text) => contents.texts.push((name, text.clone())),
+                Value::Binary(binary) if with_binaries => {
+                    contents.binaries.push((name, binary.clone()));
+                }
+                Value::Binary(_) => {}
+            }
+        }
+        contents
+    }
+
+    /// Whether `condition` is met for a change of the keys `names`.
+    pub(in crate::store::memory) fn meets<'a>(
+        &self,
+        condition: &WriteCondition,
+        mut names: impl Iterator<Item = &'a KeyName>,
+    ) -> bool {
+        let revisions = condition.revisions.as_ref();
+        revisions.is_none_or(|revisions| revisions.contains(self.revision))
+            && !(condition.names_are_new && names.any(|name| self.values.contains_key(name)))
     }
 
     pub(in crate::store::memory) fn describe(&self) -> Description {
@@ -76,4 +101,13 @@ impl ServiceRecord {
         let exists = |name: &&KeyName| self.values.contains_key(name);
         self.values.len() + added - changes.remove.iter().filter(exists).count()
     }
+}
+
+/// The accounted bytes of a key, without the chunks of a binary.
+pub(super) fn cost(name: &KeyName, value: &Value) -> usize {
+    let value = match value {
+        Value::Text(text) => text.len(),
+        Value::Binary(_) => 0,
+    };
+    name.as_str().len() + value
 }

@@ -1,19 +1,26 @@
 -- Removes all keys of the storage of an active service.
 -- KEYS    1 svc:{id}
--- returns {1, descriptor, ...} the descriptors of the removed binaries | {0} no such service
+-- ARGV    1 '' or the revisions of which one must be the current one
+-- returns {1, revision, descriptor, ...} the descriptors of the removed binaries | {0} no such service
+--         {6, revision} the condition of ARGV[1] is not met
 -- cost    O(keys of the service)
-local fields = redis.call('HKEYS', KEYS[1])
-if #fields == 0 then
+-- revision.lua precedes this script.
+local state = redis.call('HMGET', KEYS[1], '_created', '_rev')
+if not state[1] then
   return {0}
 end
-local replaced, removed = {1}, {}
+local revision = to_revision(state[2], state[1])
+if not is_listed(revision, ARGV[1]) then
+  return {6, format_revision(revision)}
+end
+local replaced, removed, is_changed = {1, ''}, {}, false
 local function flush()
   if #removed > 0 then
     redis.call('HDEL', KEYS[1], unpack(removed))
-    removed = {}
+    removed, is_changed = {}, true
   end
 end
-for _, field in ipairs(fields) do
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local binary = string.sub(field, 1, 5) == '_bin:'
   if binary then
     replaced[#replaced + 1] = redis.call('HGET', KEYS[1], field)
@@ -26,4 +33,9 @@ for _, field in ipairs(fields) do
   end
 end
 flush()
+if is_changed then -- after the removal, so this succeeds even if memory is full
+  revision = revision + 1
+  redis.call('HSET', KEYS[1], '_rev', format_revision(revision))
+end
+replaced[2] = format_revision(revision)
 return replaced

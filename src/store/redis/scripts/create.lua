@@ -53,5 +53,7 @@ redis.call('PEXPIREAT', KEYS[1], format_millis(expires_at))
 if is_custom then
   -- A cleanup of the earlier use that has begun does not concern the new resources.
   redis.call('HDEL', KEYS[2], '_over')
+  -- Its revisions are larger than those of the earlier use, even if it was created in the same millisecond.
+  redis.call('HSET', KEYS[1], '_rev', format_millis(time[1] * 1000000 + time[2]))
 end
 return reply

@@ -4,17 +4,19 @@
 -- ARGV    1 maximum number of keys   2 ms that own outlives the service   3 '' or the TTL (ms)
 --         4 '' or, with a TTL, the idempotency key whose expiration was changed already
 --         5 ms that a replaced binary remains readable
---         6 B, number of descriptor fields; then B fields `_bin:<name>`, one per name touched
+--         6 '' or the revisions of which one must be the current one   7 1 if no name may exist, else ''
+--         8 B, number of descriptor fields; then B fields `_bin:<name>`, one per name touched
 --         D, number of fields to delete; then D fields
 --         S, number of field/value strings to set; then S strings
 --         N, number of new blobs; then expected chunks and field in own, two per blob
 --         then, with a TTL, the other fields in own: those of the other blobs, followed by those without a key
--- returns {1, descriptor, ...} stored, with the descriptors of replaced or removed binaries
+-- returns {1, revision, descriptor, ...} stored, with the descriptors of replaced or removed binaries
 --         {0} no such service | {2} chunks of a binary are missing | {3} too many keys
+--         {6, revision} the condition of ARGV[6] and ARGV[7] is not met
 --         {4, idempotency key or '', field, ...} see set_end.lua; the field `_own` if own is missing in KEYS
 -- cost    O(names touched); O(keys of the service) near the limit; with a TTL O(binaries)
--- With a TTL, clock.lua and resources.lua precede this script.
-local next_arg = 6
+-- revision.lua precedes this script; with a TTL, also clock.lua and resources.lua.
+local next_arg = 8
 local function read_range()
   local n = tonumber(ARGV[next_arg])
   local first = next_arg + 1
@@ -28,10 +30,31 @@ local new_blobs = tonumber(ARGV[next_arg])
 local n1 = next_arg + 1
 local o1 = n1 + 2 * new_blobs
 
-local current = redis.call('HMGET', KEYS[1], '_end', unpack(ARGV, b1, bn))
+local current = redis.call('HMGET', KEYS[1], '_end', '_created', '_rev', unpack(ARGV, b1, bn))
 local service_end = current[1]
 if not service_end then
   return {0}
+end
+
+-- Whether one of the names is that of a string or binary.
+local function has_names()
+  local names = {}
+  for i = b1, bn do
+    if current[i - b1 + 4] then
+      return true
+    end
+    names[#names + 1] = string.sub(ARGV[i], 6)
+  end
+  for _, value in ipairs(#names > 0 and redis.call('HMGET', KEYS[1], unpack(names)) or {}) do
+    if value then
+      return true
+    end
+  end
+  return false
+end
+local revision = to_revision(current[3], current[2])
+if not is_listed(revision, ARGV[6]) or ARGV[7] ~= '' and has_names() then
+  return {6, format_revision(revision)}
 end
 for i = 1, new_blobs do
   if redis.call('HLEN', KEYS[i + 2]) ~= tonumber(ARGV[n1 + 2 * (i - 1)]) then
@@ -39,12 +62,12 @@ for i = 1, new_blobs do
   end
 end
 
-local replaced, removed = {1}, {}
+local replaced, removed = {1, ''}, {}
 for i = d1, dn do
   removed[#removed + 1] = ARGV[i]
 end
 for i = b1, bn do
-  local descriptor = current[i - b1 + 2]
+  local descriptor = current[i - b1 + 4]
   if descriptor then
     replaced[#replaced + 1] = descriptor
     removed[#removed + 1] = ARGV[i]
@@ -94,9 +117,14 @@ if unknown then
   return unknown
 end
 
+local is_changed = sn >= s1
 if #removed > 0 then
-  redis.call('HDEL', KEYS[1], unpack(removed))
+  is_changed = redis.call('HDEL', KEYS[1], unpack(removed)) > 0 or is_changed
 end
+if is_changed then
+  revision = revision + 1
+end
+replaced[2] = format_revision(revision)
 if has_ttl then
   service_end = format_millis(server_now + ARGV[3])
   if sn < s1 then -- nothing allocates, so this succeeds even if memory is full
@@ -108,7 +136,9 @@ for i = 1, new_blobs do
   redis.call('HSET', KEYS[2], ARGV[n1 + 2 * i - 1], '')
 end
 if sn >= s1 then
-  redis.call('HSET', KEYS[1], unpack(ARGV, s1, sn))
+  redis.call('HSET', KEYS[1], '_rev', replaced[2], unpack(ARGV, s1, sn))
+elseif is_changed then -- after the removal, so this succeeds even if memory is full
+  redis.call('HSET', KEYS[1], '_rev', replaced[2])
 end
 -- If memory is full, Redis rejects a script whose first write allocates, but not later writes; therefore the
 -- expirations are last.
@@ -118,7 +148,7 @@ end
 if #KEYS > 1 then
   redis.call('PEXPIREAT', KEYS[2], string.format('%.0f', service_end + ARGV[2]))
 end
-for i = 2, #replaced do
+for i = 3, #replaced do
   owned['blob:' .. (string.match(replaced[i], '"blob":"(%x+)"') or '')] = nil
 end
 for i = 1, #KEYS - 2 do

@@ -1,7 +1,9 @@
 //! The contents of binaries: upload, reference, download, discard.
 
 use switchboard::{
-    model::{BlobId, CHUNK_BYTES, CreateResult, NewService, ServiceId, WriteResult},
+    model::{
+        BlobId, CHUNK_BYTES, CreateResult, NewService, ServiceId, WriteCondition, WriteResult,
+    },
     store::Store,
 };
 
@@ -149,7 +151,7 @@ async fn replaced_binary_remains_readable_for_active_downloads(store: &dyn Store
     let replace = vec![text("by text", "v"), file("by binary", &new)];
     write_changes(store, &id, set_changes(replace)).await;
     write_changes(store, &id, remove_changes(&["removed"])).await;
-    store.clear(&id).await.unwrap();
+    store.clear(&id, &WriteCondition::default()).await.unwrap();
     for binary in &old {
         assert!(download(store, &id, binary).await.as_ref() == Some(&bytes));
     }

@@ -2,7 +2,10 @@
 
 use futures_util::future::join_all;
 use switchboard::{
-    model::{CreateResult, IdempotencyKey, NewService, ServiceId, StoredKind, WriteResult},
+    model::{
+        CreateResult, IdempotencyKey, NewService, ServiceId, StoredKind, WriteCondition,
+        WriteResult,
+    },
     store::Store,
 };
 
@@ -105,7 +108,8 @@ async fn no_operation_finds_unknown_id(store: &dyn Store) {
     assert_eq!(store.describe(&id).await.unwrap(), None);
     assert_eq!(store.read(&id, &key("k")).await.unwrap(), None);
     assert_eq!(try_read_strings(store, &id).await, None);
-    assert_eq!(store.clear(&id).await.unwrap(), None);
+    let cleared = store.clear(&id, &WriteCondition::default()).await;
+    assert_eq!(cleared.unwrap(), WriteResult::ServiceNotFound);
     assert_eq!(store.set_end(&id, in_ms(60_000)).await.unwrap(), None);
     assert_eq!(store.find_binary(&id, &key("k")).await.unwrap(), None);
     assert_eq!(store.delete(&id).await.unwrap(), None);

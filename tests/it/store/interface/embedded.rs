@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use switchboard::{
-    model::{BlobId, StoreError},
+    model::{BlobId, StoreError, WriteCondition},
     store::{BinaryStore, ServiceStore, StorageStore, memory::MemoryStore},
 };
 
@@ -75,7 +75,7 @@ async fn deletion_removal_and_clear_free_memory() {
         set_changes(vec![text("k", &text_of_size(900))]),
     )
     .await;
-    store.clear(&id).await.unwrap();
+    store.clear(&id, &WriteCondition::default()).await.unwrap();
     assert_free_bytes(&store, LIMIT_BYTES).await;
 }
 

@@ -1,7 +1,7 @@
 //! The end of a service: by expiration, after a change, or by deletion.
 
 use switchboard::{
-    model::{CHUNK_BYTES, ServiceId, Timestamp, WriteResult},
+    model::{CHUNK_BYTES, ServiceId, Timestamp, WriteCondition, WriteResult},
     store::Store,
 };
 
@@ -36,7 +36,8 @@ async fn assert_not_found(store: &dyn Store, id: &ServiceId) {
     assert_eq!(written.unwrap(), WriteResult::ServiceNotFound);
     let written = store.write(id, &remove_changes(&["k"]), None).await;
     assert_eq!(written.unwrap(), WriteResult::ServiceNotFound);
-    assert_eq!(store.clear(id).await.unwrap(), None);
+    let cleared = store.clear(id, &WriteCondition::default()).await;
+    assert_eq!(cleared.unwrap(), WriteResult::ServiceNotFound);
     assert_eq!(store.set_end(id, in_ms(60_000)).await.unwrap(), None);
     assert_eq!(store.definition(id).await.unwrap(), None);
     assert_eq!(store.describe(id).await.unwrap(), None);

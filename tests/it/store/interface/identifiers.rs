@@ -1,7 +1,10 @@
 //! Ids and names are opaque, whatever characters they contain.
 
 use switchboard::{
-    model::{CreateResult, MAX_KEY_NAME_BYTES, NewService, ServiceId, StoredKind, WriteResult},
+    model::{
+        CreateResult, MAX_KEY_NAME_BYTES, NewService, ServiceId, StoredKind, WriteCondition,
+        WriteResult,
+    },
     store::Store,
 };
 
@@ -153,7 +156,7 @@ async fn names_similar_to_internal_fields_are_user_data(store: &dyn Store) {
     write_changes(store, &id, set_changes(vec![file("k", &binary)])).await;
     let value = store.read(&id, &key("bin:k")).await.unwrap();
     assert_eq!(value, Some(StoredKind::Text("v".to_owned())));
-    store.clear(&id).await.unwrap();
+    store.clear(&id, &WriteCondition::default()).await.unwrap();
     let description = store.describe(&id).await.unwrap().unwrap();
     assert_eq!((description.keys.len(), description.binaries.len()), (0, 0));
     assert_eq!(description.definition, "store");

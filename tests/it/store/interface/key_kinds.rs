@@ -107,6 +107,7 @@ async fn one_write_can_swap_kinds(store: &dyn Store) {
     let swap = Changes {
         set: vec![file("k", &second)],
         remove: vec![key("other")],
+        ..Changes::default()
     };
     write_changes(store, &id, swap).await;
     assert_only_binary(store, &id, &second).await;

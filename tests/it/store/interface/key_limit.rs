@@ -1,7 +1,7 @@
 //! The maximum number of keys of a service.
 
 use switchboard::{
-    model::{Changes, KeyName, ServiceId, Value, WriteResult},
+    model::{Changes, KeyName, ServiceId, Value, WriteCondition, WriteResult},
     store::Store,
 };
 
@@ -57,6 +57,7 @@ async fn exceeding_the_key_limit_changes_nothing(store: &dyn Store) {
     let two_more = Changes {
         set: vec![text("text", "new"), text("one", "v"), text("two", "v")],
         remove: vec![key("never there")],
+        ..Changes::default()
     };
     let written = store.write(&id, &two_more, None).await.unwrap();
     assert_eq!(written, WriteResult::TooManyKeys);
@@ -89,6 +90,7 @@ async fn one_write_can_replace_keys_at_the_limit(store: &dyn Store) {
     let exchange = |removed: &str, new: &str| Changes {
         set: vec![text(new, "v")],
         remove: vec![key(removed)],
+        ..Changes::default()
     };
     write_changes(store, &id, exchange("text", "a")).await;
     write_changes(store, &id, exchange("binary", "b")).await;
@@ -106,6 +108,6 @@ async fn removed_key_can_be_replaced_by_another(store: &dyn Store) {
         .write(&id, &set_changes(vec![text("b", "v")]), None)
         .await;
     assert_eq!(written.unwrap(), WriteResult::TooManyKeys);
-    store.clear(&id).await.unwrap();
+    store.clear(&id, &WriteCondition::default()).await.unwrap();
     write_changes(store, &id, set_changes(vec![text("b", "v")])).await;
 }

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use redis::{AsyncCommands, cmd};
 use switchboard::{
-    model::{Changes, CreateResult, ServiceId, StoreError, StoredKind, WriteResult},
+    model::{
+        Changes, CreateResult, ServiceId, StoreError, StoredKind, WriteCondition, WriteResult,
+    },
     store::{BinaryStore, ServiceStore, StorageStore},
 };
 
@@ -55,7 +57,7 @@ async fn write_to_ended_service_leaves_no_keys() {
             .write(&id, &set_changes(vec![text("k", "v")]), None)
             .await;
         assert_eq!(written.unwrap(), WriteResult::ServiceNotFound);
-        store.clear(&id).await.unwrap();
+        store.clear(&id, &WriteCondition::default()).await.unwrap();
         store.set_end(&id, in_ms(60_000)).await.unwrap();
     }
     let mut connection = redis.connection.clone();
@@ -149,6 +151,7 @@ async fn full_redis_rejects_writes_but_reads_and_deletes() {
     let mixed = Changes {
         set: vec![text("a", "3"), file("map", &binary)],
         remove: vec![key("b")],
+        ..Changes::default()
     };
     let stored = store.write(&id, &mixed, None).await.is_ok();
     let expected = [

@@ -2,13 +2,13 @@
 
 use futures_util::future::join_all;
 use switchboard::{
-    model::{AllTexts, BlobId, Changes, StoredKind, WriteResult},
+    model::{BlobId, Changes, ReadAll, StorageRead, StoredKind, WriteCondition, WriteResult},
     store::Store,
 };
 
 use crate::support::stores::{
     create_service, download, file, in_ms, key, on_every_store, owned_pairs, read_strings,
-    remove_changes, set_changes, test_bytes, text, try_read_strings, upload, write_changes,
+    remove_changes, set_changes, stored, test_bytes, text, try_read_strings, upload, write_changes,
 };
 
 on_every_store!(
@@ -85,6 +85,7 @@ async fn one_write_can_set_and_remove(store: &dyn Store) {
     let both = Changes {
         set: vec![text("c", "3")],
         remove: vec![key("a")],
+        ..Changes::default()
     };
     write_changes(store, &id, both).await;
     assert_eq!(
@@ -114,7 +115,7 @@ async fn write_does_not_change_end(store: &dyn Store) {
     )
     .await;
     write_changes(store, &id, remove_changes(&["k"])).await;
-    store.clear(&id).await.unwrap();
+    store.clear(&id, &WriteCondition::default()).await.unwrap();
     let description = store.describe(&id).await.unwrap().unwrap();
     assert_eq!(description.end, end);
 }
@@ -131,6 +132,7 @@ async fn write_with_lost_upload_changes_nothing(store: &dyn Store) {
             file("lost", &lost),
         ],
         remove: vec![key("b")],
+        ..Changes::default()
     };
     let written = store.write(&id, &changes, None).await.unwrap();
     assert_eq!(written, WriteResult::UploadLost);
@@ -163,7 +165,7 @@ async fn clear_removes_all_keys_but_not_the_service(store: &dyn Store) {
     data.push(file("map", &map));
     write_changes(store, &id, set_changes(data)).await;
 
-    assert_eq!(store.clear(&id).await.unwrap(), Some(()));
+    stored(store.clear(&id, &WriteCondition::default()).await.unwrap());
     assert_eq!(read_strings(store, &id).await, owned_pairs(&[]));
     let found = store.find_binary(&id, &key("map")).await.unwrap();
     assert_eq!(found, Some(None));
@@ -171,7 +173,7 @@ async fn clear_removes_all_keys_but_not_the_service(store: &dyn Store) {
     assert_eq!((description.keys.len(), description.binaries.len()), (0, 0));
     assert_eq!(description.definition, "store");
 
-    assert_eq!(store.clear(&id).await.unwrap(), Some(()));
+    stored(store.clear(&id, &WriteCondition::default()).await.unwrap());
     write_changes(store, &id, set_changes(vec![text("k", "v")])).await;
     assert_eq!(read_strings(store, &id).await, owned_pairs(&[("k", "v")]));
 }
@@ -197,21 +199,26 @@ async fn writes_are_atomic_for_readers(store: &dyn Store) {
 
 async fn read_all_respects_byte_limit(store: &dyn Store) {
     let id = create_service(store, vec![text("a", "12345"), text("b", "\u{e9}")]).await;
-    let read = async |max: usize| store.read_all(&id, max).await.unwrap().unwrap();
-    assert!(matches!(read(usize::MAX).await, AllTexts::Texts(texts) if texts.len() == 2));
+    let read = async |max: usize| {
+        let all = ReadAll::strings(max);
+        store.read_all(&id, &all).await.unwrap().unwrap()
+    };
+    let has_texts =
+        |read, count| matches!(read, StorageRead::Contents(all) if all.texts.len() == count);
+    assert!(has_texts(read(usize::MAX).await, 2));
     for max in [0, 8] {
-        let AllTexts::TooLarge { bytes } = read(max).await else {
+        let StorageRead::TooLarge { bytes } = read(max).await else {
             panic!("the limit was ignored");
         };
         assert!(bytes >= 9, "{bytes}");
-        assert!(matches!(read(bytes).await, AllTexts::Texts(_)));
+        assert!(has_texts(read(bytes).await, 2));
     }
     // Large strings are read by another command.
     let large = "x".repeat(2 * 1024 * 1024);
     write_changes(store, &id, set_changes(vec![text("large", &large)])).await;
-    let AllTexts::TooLarge { bytes } = read(large.len()).await else {
+    let StorageRead::TooLarge { bytes } = read(large.len()).await else {
         panic!("all strings were read");
     };
     assert!(bytes > large.len(), "{bytes}");
-    assert!(matches!(read(bytes).await, AllTexts::Texts(texts) if texts.len() == 3));
+    assert!(has_texts(read(bytes).await, 3));
 }

@@ -1,7 +1,10 @@
 //! Texts that a chat must not change or confuse with its own format.
 
 use switchboard::{
-    model::chat::{AgentJoin, ChatAction, NewChat},
+    model::{
+        WriteCondition,
+        chat::{AgentJoin, ChatAction, NewChat},
+    },
     store::Store,
 };
 
@@ -142,6 +145,6 @@ async fn chat_does_not_collide_with_storage(store: &dyn Store) {
     assert_eq!(read(store, &id).await.last, 2);
     let expected = [("1", "x"), ("chat", "x"), ("ended", "1"), ("last", "9")];
     assert_eq!(read_strings(store, &id).await, owned_pairs(&expected));
-    store.clear(&id).await.unwrap();
+    store.clear(&id, &WriteCondition::default()).await.unwrap();
     assert_eq!(read(store, &id).await.last, 2);
 }
