@@ -12,7 +12,7 @@
 //! cargo bench --bench service -- requests      one part
 //! cargo bench --bench service -- sizes memory  several parts, of: requests, sizes, transfers, footprint,
 //!                                              hostile, overload, bookings, backends,
-//!                                              memory, telemetry, streams
+//!                                              memory, telemetry, streams, webhooks
 //! SWITCHBOARD_BENCH_SECONDS=20 cargo bench --bench service
 //! ```
 //!
@@ -61,6 +61,9 @@
 //! **Streams** are 10,000 event streams of chats on one process: the memory of each, the CPU time while nothing happens,
 //! the time from a message to its event, and reading one key on a service with and on one without streams. Their client
 //! shares the machine.
+//!
+//! **Webhooks** are the events of 50,000 services that end in the same second, delivered to a receiver on a thread of the
+//! benchmark that responds at once, and the effect on readers.
 //!
 //! A missed target is reported and is not a failure: figures depend on the machine. A run fails if it
 //! cannot measure, above all if a response is not a success.
@@ -124,6 +127,8 @@ mod targets;
 mod telemetry;
 #[path = "service/transfers.rs"]
 mod transfers;
+#[path = "service/webhooks.rs"]
+mod webhooks;
 
 /// Any error that prevents a measurement ends the benchmark.
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -131,7 +136,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Rounds of each measurement.
 const ROUNDS: usize = 3;
 
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 12] = [
     "requests",
     "sizes",
     "transfers",
@@ -143,6 +148,7 @@ const PARTS: [&str; 11] = [
     "memory",
     "telemetry",
     "streams",
+    "webhooks",
 ];
 
 /// As in the service, for the ceiling.
@@ -223,6 +229,9 @@ async fn run(parts: &BTreeSet<String>) -> Result<()> {
     }
     if wanted("streams") {
         streams::run(&setup).await?;
+    }
+    if wanted("webhooks") {
+        webhooks::run(&setup).await?;
     }
     Ok(())
 }

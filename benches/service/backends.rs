@@ -1,7 +1,9 @@
 //! The cost of a request to a service on a backend, and the cost of a slow backend.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -143,9 +145,14 @@ async fn wait(url: &str) -> Result<()> {
 
 const RESPONSE: &str = "{\"session\":\"S-1\",\"answer\":\"done\"}";
 
+/// The times at which webhook events were received, by their id; repeated events have the first time.
+pub(crate) type ReceivedEvents = Arc<Mutex<HashMap<String, Instant>>>;
+
 /// A mock backend on a thread of its own. It sends the same response to every request, `/slow` later.
 pub(crate) struct Backend {
     pub(crate) address: SocketAddr,
+    /// The received webhook events.
+    pub(crate) events: ReceivedEvents,
     /// Stops the backend on drop.
     _stop: oneshot::Sender<()>,
 }
@@ -154,6 +161,8 @@ impl Backend {
     pub(crate) async fn start() -> Result<Self> {
         let (address_sender, address) = oneshot::channel();
         let (stop, stopped) = oneshot::channel();
+        let events = ReceivedEvents::default();
+        let received = Arc::clone(&events);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -168,27 +177,28 @@ impl Backend {
                         .map(|address| address_sender.send(address)),
                 );
                 tokio::select! {
-                    () = accept(listener) => {}
+                    () = accept(listener, &received) => {}
                     _ = stopped => {}
                 }
             });
         })?;
         Ok(Self {
             address: address.await?,
+            events,
             _stop: stop,
         })
     }
 }
 
-async fn accept(listener: TcpListener) {
+async fn accept(listener: TcpListener, events: &ReceivedEvents) {
     while let Ok((stream, _)) = listener.accept().await {
         drop(stream.set_nodelay(true));
-        tokio::spawn(serve(stream));
+        tokio::spawn(serve(stream, Arc::clone(events)));
     }
 }
 
 /// Reads requests, each with its `content-length`, and sends responses.
-async fn serve(mut stream: TcpStream) -> Option<()> {
+async fn serve(mut stream: TcpStream, events: ReceivedEvents) -> Option<()> {
     let kind = "content-type: application/json";
     let response = format!(
         "HTTP/1.1 200 OK\r\n{kind}\r\ncontent-length: {}\r\n\r\n{RESPONSE}",
@@ -214,6 +224,11 @@ async fn serve(mut stream: TcpStream) -> Option<()> {
             }
         }
         bytes.drain(..whole);
+        if let Some((_, rest)) = head.split_once("webhook-id: ") {
+            let id = rest.lines().next()?.to_owned();
+            let mut events = events.lock().unwrap_or_else(PoisonError::into_inner);
+            events.entry(id).or_insert_with(Instant::now);
+        }
         if head.lines().next()?.contains("/slow") {
             sleep(SLOW).await;
         }
