@@ -141,7 +141,7 @@ pub async fn start_with_clock(
     background.monitor_readiness(readiness.clone(), admin_context.current_catalog.clone());
     let agents = AgentContext::new(&settings, &admin_context.failed_credentials, &metrics.chats)
         .map_err(|_unspecified| StartError::Random)?;
-    let chat_listeners = background.follow_chats(agents.as_deref(), &readiness);
+    let change_listeners = background.follow_chats(agents.as_deref(), &readiness);
     let reload = certificates.map(|files| tokio::spawn(files.reload_on_change()));
     background.tasks.extend(reload);
     let private_address = private.as_ref().map(|listener| listener.address);
@@ -172,7 +172,7 @@ pub async fn start_with_clock(
         comet: CometContext::new(&settings.comet, &readiness, &metrics.comet),
         readiness,
         memory,
-        chat_listeners,
+        change_listeners,
         watchers: Arc::new(Semaphore::new(settings.limits.watchers)),
         exporter: Arc::new(Exporter::new(&metrics, sources)),
         metrics,

@@ -20,7 +20,7 @@ pub use self::{
     percent_encoding::RESERVED,
     propagated_headers::{GMS_USER, MAX_REQUEST_ID_BYTES, PropagatedHeaders, REQUEST_ID},
     rate_limit::{RateLimitKey, RateLimitState},
-    revision::{Revision, Revisions, WriteCondition},
+    revision::{Revision, Revisions, WriteCondition, service_of_storage_signal, storage_signal_id},
     service::{
         Changes, CreateResult, Description, IdempotencyClaim, NewService, ReadAll, STORAGE_AREA,
         StorageContents, StorageRead, StoredKind, Value, WriteResult, binaries,

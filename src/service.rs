@@ -22,8 +22,7 @@ pub use self::{
     },
     chat::{
         AgentContext, AgentCredentials, AgentEvent, AgentRequest, AgentStream, Agents, ChatDetail,
-        ChatListener, ChatListeners, ChatObject, ChatStream, ChatStreamItem, OpenChats,
-        PublicAddress, transcript_position,
+        ChatObject, ChatStream, ChatStreamItem, OpenChats, PublicAddress, transcript_position,
     },
     clock_skew::{ClockSkew, monitor_clock_skew},
     comet::{
@@ -38,6 +37,7 @@ pub use self::{
     flatten::{FlattenError, flatten},
     form_data::{FieldValue, FormData},
     idempotency::IdempotencyHead,
+    listeners::{ChangeListener, ChangeListeners},
     options::{
         Importance, MAX_NUMBER_BYTES, OptionDoc, OptionType, OptionValue, Options, REDACTED,
         ServicePreset, group_options, is_option_name, preset_of, presets,
@@ -49,6 +49,7 @@ pub use self::{
     storage::{ConditionalRead, StorageStrings},
     storage_address::StorageAddress,
     storage_area_write::{PendingStorageWrite, WrittenStorage},
+    storage_watch::{StorageEvent, StorageEventKind, StorageWatchItem, StorageWatcher},
     ttl::StorageAreaTtl,
     uploads::{Upload, Uploads},
 };
@@ -85,6 +86,7 @@ mod failed_credentials;
 mod flatten;
 mod form_data;
 mod idempotency;
+mod listeners;
 mod options;
 mod parameters;
 mod parse_value;
@@ -97,8 +99,10 @@ mod storage;
 mod storage_address;
 mod storage_area_write;
 mod storage_areas;
+mod storage_watch;
 mod ttl;
 mod uploads;
+mod watched_storages;
 
 /// The services of one worker. A clone shares the context.
 #[derive(Clone)]
@@ -167,6 +171,7 @@ impl Services {
     /// [`ServiceError::NoSuchService`] if there is no active service with this id.
     pub async fn delete(&self, id: &ServiceId) -> Result<(), ServiceError> {
         let deleted = self.context.store.delete(id).await?;
+        self.context.change_listeners.storage_ended(id);
         deleted.ok_or_else(|| ServiceError::NoSuchService(id.clone()))
     }
 

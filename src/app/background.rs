@@ -13,7 +13,7 @@ use crate::{
         response_counts::ResponseCounts,
     },
     service::{
-        AdminContext, AgentContext, CatalogReloader, ChatListeners, ClockSkew, CurrentCatalog,
+        AdminContext, AgentContext, CatalogReloader, ChangeListeners, ClockSkew, CurrentCatalog,
         Replica, SessionTerminator, StatsSampler, monitor_clock_skew, monitor_readiness,
         unload_unused_phone_library,
     },
@@ -132,8 +132,8 @@ impl BackgroundTasks {
         &mut self,
         agents: Option<&AgentContext>,
         readiness: &Readiness,
-    ) -> ChatListeners {
-        let all = ChatListeners::default();
+    ) -> ChangeListeners {
+        let all = ChangeListeners::default();
         let (listeners, readiness) = (all.clone(), readiness.clone());
         let store = Arc::clone(&self.store);
         let parts = move || (Arc::clone(&store), listeners.clone(), readiness.clone());

@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use super::ServiceId;
+
+/// The prefix of [`storage_signal_id`]s.
+const SIGNAL_PREFIX: &str = "storage:";
+
 /// The revision of a storage: an integer that grows with each change of its keys. A custom id that is used again has
 /// larger revisions than before.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,4 +73,17 @@ pub struct WriteCondition {
     pub revisions: Option<Revisions>,
     /// Whether none of the names of the change may exist, as a string or as a binary.
     pub names_are_new: bool,
+}
+
+/// The id that stands for the storage of the service `id` in signals: it is sent when watched keys change.
+#[must_use]
+pub fn storage_signal_id(id: &ServiceId) -> ServiceId {
+    ServiceId::from([SIGNAL_PREFIX, id.as_str()].concat())
+}
+
+/// The service whose storage `signal_id` stands for; `None` if it stands for something else.
+#[must_use]
+pub fn service_of_storage_signal(signal_id: &ServiceId) -> Option<ServiceId> {
+    let id = signal_id.as_str().strip_prefix(SIGNAL_PREFIX)?;
+    Some(ServiceId::from(id.to_owned()))
 }

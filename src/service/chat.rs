@@ -5,7 +5,6 @@ pub use self::{
         AgentContext, AgentCredentials, AgentEvent, AgentRequest, AgentStream, Agents, ChatDetail,
         OpenChats, transcript_position,
     },
-    listeners::{ChatListener, ChatListeners},
     object::{ChatObject, PublicAddress},
     stream::{ChatStream, ChatStreamItem},
 };
@@ -18,7 +17,6 @@ pub(super) use self::{
 mod agents;
 mod client;
 mod fields;
-mod listeners;
 mod object;
 mod request;
 mod start;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::{ChatListeners, CometContext, CurrentCatalog, FailedCredentials, PhoneNumbers};
+use super::{ChangeListeners, CometContext, CurrentCatalog, FailedCredentials, PhoneNumbers};
 use crate::{
     backend::Backends,
     memory_budget::MemoryBudgets,
@@ -38,7 +38,7 @@ pub struct ServiceContext {
     /// `storage.custom_ids`
     pub custom_ids: CustomIds,
     /// The listeners of chats on this replica.
-    pub chat_listeners: ChatListeners,
+    pub change_listeners: ChangeListeners,
     /// A permit for each event stream of this process, `limits.watchers` in all.
     pub watchers: Arc<Semaphore>,
     /// What requests of `CometD` share.

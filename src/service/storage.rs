@@ -94,7 +94,7 @@ impl Services {
     }
 
     /// Reads a whole storage, and reserves memory for it.
-    async fn read_contents(
+    pub(super) async fn read_contents(
         &self,
         id: &ServiceId,
         known: &Revisions,

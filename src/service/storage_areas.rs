@@ -174,6 +174,7 @@ impl Services {
                 return self.clear(id, condition).await.map(Some);
             }
             let deleted = self.context.store.delete_area(id, condition).await?;
+            self.context.change_listeners.storage_ended(id);
             changed(&self.context, id, &deleted).map(|_last| None)
         };
         address.change(delete).await

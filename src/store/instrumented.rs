@@ -116,6 +116,7 @@ instrument! {
         fn read(id: &ServiceId, key: &KeyName) -> Option<StoredKind>;
         fn read_all(id: &ServiceId, read: &ReadAll) -> Option<StorageRead>;
         fn write(id: &ServiceId, changes: &Changes, ttl: Option<Duration>) -> WriteResult;
+        fn watch(ids: &[ServiceId], ttl: Duration) -> ();
         fn clear(id: &ServiceId, condition: &WriteCondition) -> WriteResult;
         fn delete_area(id: &ServiceId, condition: &WriteCondition) -> WriteResult;
     }

@@ -8,6 +8,7 @@ use self::{
         write_condition,
     },
     responses::{AllStringsResponses, StringResponses},
+    watch::{LastRevisionHeader, accepts_events, watch_response},
 };
 use crate::http::{
     ApiError, AppState, accept, body, etag, fetch_metadata,
@@ -24,6 +25,13 @@ use crate::http::{
 
 pub(super) mod conditions;
 pub(in crate::http) mod responses;
+pub(super) mod watch;
+
+pub(super) const DESCRIPTION: &str = "\
+    Binaries are not included; the description of the service lists them. With `Accept: text/event-stream` the response is \
+    a stream of server-sent events, whose ids are revisions of the storage: `snapshot` has all keys; `change` has those \
+    that differ from the previous event, `null` if they were deleted; `end` follows the end of the service. A binary is \
+    `{\"_binary\":{...}}` with its descriptor. States can be skipped, but the last one always follows.";
 
 /// `GET .../{id}/storage`
 #[utoipa::path(
@@ -32,8 +40,8 @@ pub(in crate::http) mod responses;
     operation_id = "readStorage",
     tag = "storage",
     summary = "Read all strings",
-    description = "Binaries are not included; `GET /genesys/1/service/{service}` lists them.",
-    params(ServiceIdPath, IfNoneMatchHeader),
+    description = DESCRIPTION,
+    params(ServiceIdPath, IfNoneMatchHeader, LastRevisionHeader),
     responses(AllStringsResponses, ClientErrors, Forbidden, ServiceNotFound, TooLarge),
     security((), ("basic" = [])),
 )]
@@ -43,6 +51,10 @@ pub(in crate::http) async fn read_all(
 ) -> Result<HttpResponse, ApiError> {
     let id = path::service_id(&request)?;
     fetch_metadata::check_destination(&request)?;
+    if accepts_events(&request) {
+        let watch = |known| state.services.watch_storage(&id, known);
+        return watch_response(&state, &request, watch).await;
+    }
     let known = known_revisions(&request);
     response::json_strings(state.services.read_all_unless(&id, &known).await?)
 }

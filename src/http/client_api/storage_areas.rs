@@ -10,9 +10,11 @@ use super::{
         responses::{BinaryHeadResponses, BinaryResponses},
     },
     storage::{
+        self,
         conditions::{DeleteConditionHeader, delete_condition, known_revisions},
         responses::{AllStringsResponses, StringResponses},
         string_response,
+        watch::{LastRevisionHeader, accepts_events, watch_response},
     },
 };
 use crate::{
@@ -43,8 +45,8 @@ pub(in crate::http) mod writes;
     operation_id = "readStorageArea",
     tag = "storage areas",
     summary = "Read all strings",
-    description = "Binaries are not included.",
-    params(IdPath, IfNoneMatchHeader, StorageUserHeader),
+    description = storage::DESCRIPTION,
+    params(IdPath, IfNoneMatchHeader, LastRevisionHeader, StorageUserHeader),
     responses(AllStringsResponses, ClientErrors, Forbidden, ServiceNotFound, TooLarge),
     security((), ("basic" = [])),
 )]
@@ -54,6 +56,10 @@ pub(in crate::http) async fn read_all(
 ) -> Result<HttpResponse, ApiError> {
     fetch_metadata::check_destination(&request)?;
     let storage = authorized_storage(&state, &request, path::storage_id(&request)?).await?;
+    if accepts_events(&request) {
+        let watch = |known| state.services.watch_storage_at(&storage, known);
+        return watch_response(&state, &request, watch).await;
+    }
     let known = known_revisions(&request);
     response::json_strings(state.services.read_storage(&storage, &known).await?)
 }

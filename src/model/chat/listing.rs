@@ -1,7 +1,7 @@
 //! Lists of chats, and signals about changes of them.
 
 use super::ChatState;
-use crate::model::{Cursor, ServiceId, Timestamp};
+use crate::model::{Cursor, Revision, ServiceId, Timestamp};
 
 /// A chat in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,8 @@ pub struct ChatSummary {
     pub agents: Vec<String>,
 }
 
-/// What a poll compares to detect changes. Each change that listeners are notified of changes it.
+/// What a poll compares to detect changes. Each change that listeners are notified of changes it. That of a storage has
+/// only its revision, as `last`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChatVersion {
     /// The position of the last event.
@@ -35,6 +36,18 @@ pub struct ChatVersion {
     pub ended: bool,
     /// Whether the client is typing.
     pub client_typing: bool,
+}
+
+impl ChatVersion {
+    /// That of a storage with this revision.
+    #[must_use]
+    pub fn of_storage(revision: Revision) -> Self {
+        Self {
+            last: revision.number(),
+            ended: false,
+            client_typing: false,
+        }
+    }
 }
 
 /// A page of a list of chats, by the time of their start.

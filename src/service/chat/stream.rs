@@ -5,20 +5,17 @@ use std::{mem, time::Duration};
 use tokio::{sync::OwnedSemaphorePermit, time};
 use tracing::debug;
 
-use super::ChatListener;
 use crate::{
     model::{
         ServiceId, StoreError,
         chat::{Chat, ChatAction, ChatReply, ChatWindow},
     },
-    service::{ServiceError, Services},
+    service::{
+        ChangeListener, ServiceError, Services,
+        listeners::{HEARTBEAT_INTERVAL, retry_delay},
+    },
 };
 
-/// The longest time without an item. The client of a chat is present while it has a stream.
-const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
-/// The range of the pause after an error of the store.
-const MIN_RETRY_DELAY: Duration = Duration::from_millis(500);
-const MAX_RETRY_DELAY: Duration = Duration::from_secs(3);
 /// The maximum number of streams of the client of one chat on a replica.
 const MAX_CLIENT_STREAMS: usize = 20;
 
@@ -41,7 +38,7 @@ pub struct ChatStream {
     id: ServiceId,
     action: ChatAction,
     position: u64,
-    listener: ChatListener,
+    listener: ChangeListener,
     /// What the first read returned.
     first: Option<Box<Chat>>,
     /// Whether the next item requires a read.
@@ -65,7 +62,7 @@ impl Services {
     ) -> Result<Option<ChatStream>, ServiceError> {
         let permit = self.watcher_permit()?;
         // Before the first read, so that no change is missed.
-        let mut listener = self.context.chat_listeners.listen(id);
+        let mut listener = self.context.change_listeners.listen(id);
         if action == ChatAction::ClientPresent
             && !listener.count_as_client_stream(MAX_CLIENT_STREAMS)
         {
@@ -155,9 +152,4 @@ impl ChatStream {
             ChatReply::ServiceNotFound | ChatReply::NotStarted(_) => Ok(None),
         }
     }
-}
-
-/// The pause after an error of the store: random, so that streams do not all read again at the same time.
-fn retry_delay() -> Duration {
-    rand::random_range(MIN_RETRY_DELAY..MAX_RETRY_DELAY)
 }

@@ -150,7 +150,7 @@ impl SessionRequest<'_> {
             None => (Duration::ZERO, 0),
         };
         // Registered first, so that no signal is missed.
-        let signal = self.context.chat_listeners.listen(&id.user.signal_id());
+        let signal = self.context.change_listeners.listen(&id.user.signal_id());
         let receipt = receipt(message);
         let ttl = comet.settings.max_interval;
         let connected = self.context.store.connect_session(&id, receipt, wait, ttl);

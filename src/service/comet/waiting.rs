@@ -9,7 +9,7 @@ use tokio::time::{self, Instant};
 use super::{delivery::Connect, reply::CometReplies};
 use crate::{
     model::comet::CometReply,
-    service::{ChatListener, ServiceError},
+    service::{ChangeListener, ServiceError},
     telemetry::metrics::GaugeGuard,
 };
 
@@ -19,7 +19,7 @@ const MIN_PRESENCE_INTERVAL: Duration = Duration::from_secs(1);
 /// A connect that waits for an event, for a later connect, or for its timeout.
 pub struct WaitingConnect {
     connect: Connect,
-    signal: ChatListener,
+    signal: ChangeListener,
     deadline: Instant,
     _permit: GaugeGuard<Gauge>,
 }
@@ -36,7 +36,7 @@ enum Wake {
 impl WaitingConnect {
     pub(super) fn new(
         connect: Connect,
-        signal: ChatListener,
+        signal: ChangeListener,
         wait: Duration,
         permit: GaugeGuard<Gauge>,
     ) -> Self {
@@ -83,13 +83,13 @@ impl WaitingConnect {
     }
 
     /// Registers listeners to the chats. To be called before they are read.
-    fn listen(&self) -> Vec<ChatListener> {
+    fn listen(&self) -> Vec<ChangeListener> {
         let chats = self.connect.session.chats.iter();
-        let listeners = &self.connect.context.chat_listeners;
+        let listeners = &self.connect.context.change_listeners;
         chats.map(|chat| listeners.listen(&chat.service)).collect()
     }
 
-    async fn wake(&mut self, listeners: &mut [ChatListener], presence: Option<Duration>) -> Wake {
+    async fn wake(&mut self, listeners: &mut [ChangeListener], presence: Option<Duration>) -> Wake {
         let presence = presence.map(|timeout| (timeout / 2).max(MIN_PRESENCE_INTERVAL));
         let read_at = presence.map(|interval| Instant::now() + interval);
         let until = read_at.unwrap_or(self.deadline).min(self.deadline);

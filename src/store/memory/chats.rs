@@ -17,6 +17,7 @@ use crate::{
         },
         cleanup_status::ChatCounts,
         comet::CometUser,
+        service_of_storage_signal,
     },
     store::{ChatSignalSource, ChatStore},
 };
@@ -62,9 +63,14 @@ impl ChatStore for MemoryStore {
         ids: &[ServiceId],
     ) -> Result<Vec<Option<ChatVersion>>, StoreError> {
         let state = self.state();
-        let version = |id| match CometUser::from_signal_id(id) {
-            Some(user) => Some(self.comet_users().0.get(&user)?.version()),
-            None => Some(state.service(id)?.chat.as_ref()?.version()),
+        let version = |id| {
+            if let Some(user) = CometUser::from_signal_id(id) {
+                return Some(self.comet_users().0.get(&user)?.version());
+            }
+            if let Some(id) = service_of_storage_signal(id) {
+                return Some(ChatVersion::of_storage(state.service(&id)?.revision));
+            }
+            Some(state.service(id)?.chat.as_ref()?.version())
         };
         Ok(ids.iter().map(version).collect())
     }

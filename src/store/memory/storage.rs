@@ -1,6 +1,6 @@
 //! The storage of a service in the embedded store.
 
-use std::time::Duration;
+use std::{sync::MutexGuard, time::Duration};
 
 use async_trait::async_trait;
 
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     model::{
         Changes, KeyName, ReadAll, Revision, ServiceId, StorageRead, StoreError, StoredKind, Value,
-        WriteCondition, WriteResult, binaries,
+        WriteCondition, WriteResult, binaries, storage_signal_id,
     },
     store::StorageStore,
 };
@@ -78,7 +78,17 @@ impl StorageStore for MemoryStore {
         if removed == 0 && changes.set.is_empty() {
             return Ok(WriteResult::Stored(revision));
         }
-        Ok(WriteResult::Stored(state.new_revision(id)))
+        Ok(WriteResult::Stored(self.finish_change(state, id)))
+    }
+
+    async fn watch(&self, ids: &[ServiceId], ttl: Duration) -> Result<(), StoreError> {
+        let (mut state, until) = (self.state(), self.clock.now().after(ttl));
+        for id in ids {
+            if let Some(record) = state.services.get_mut(id) {
+                record.watched_until = record.watched_until.max(Some(until));
+            }
+        }
+        Ok(())
     }
 
     async fn clear(
@@ -95,7 +105,7 @@ impl StorageStore for MemoryStore {
         if state.remove_keys(id, &names.unwrap_or_default()) == 0 {
             return Ok(WriteResult::Stored(revision));
         }
-        Ok(WriteResult::Stored(state.new_revision(id)))
+        Ok(WriteResult::Stored(self.finish_change(state, id)))
     }
 
     async fn delete_area(
@@ -112,6 +122,19 @@ impl StorageStore for MemoryStore {
         Ok(deleted.map_or(WriteResult::ServiceNotFound, |()| {
             WriteResult::Stored(revision)
         }))
+    }
+}
+
+impl MemoryStore {
+    /// Gives a storage that has changed a new revision, and notifies watchers.
+    fn finish_change(&self, mut state: MutexGuard<'_, State>, id: &ServiceId) -> Revision {
+        let (revision, now) = (state.new_revision(id), self.clock.now());
+        let watched_until = state.service(id).and_then(|record| record.watched_until);
+        drop(state);
+        if watched_until.is_some_and(|until| until > now) {
+            self.chat_signals.send(storage_signal_id(id));
+        }
+        revision
     }
 }
 

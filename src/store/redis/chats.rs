@@ -12,7 +12,7 @@ use super::{
     OWNED_TTL_MARGIN, RedisStore,
     connection::parse_reply,
     keys, millis,
-    script_reply::reply_array,
+    script_reply::{reply_array, to_revision},
     scripts::{RENEW_AGENT, START_CHAT, UPDATE_CHAT, evalsha},
 };
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
             MAX_POSITION, NewChat, Party,
         },
         comet::CometUser,
+        service_of_storage_signal,
     },
     store::{ChatSignalSource, ChatStore},
 };
@@ -102,16 +103,22 @@ impl ChatStore for RedisStore {
     ) -> Result<Vec<Option<ChatVersion>>, StoreError> {
         let read = |id| {
             let mut read = cmd("HMGET");
-            match CometUser::from_signal_id(id) {
-                Some(user) => read
-                    .arg(self.keys.comet_user(&user))
-                    .arg(&keys::COMET_VERSION),
-                None => read.arg(self.keys.chat(id)).arg(&keys::CHAT_VERSION),
-            };
+            if let Some(user) = CometUser::from_signal_id(id) {
+                read.arg(self.keys.comet_user(&user));
+                read.arg(&keys::COMET_VERSION);
+            } else if let Some(id) = service_of_storage_signal(id) {
+                read.arg(self.keys.service(&id));
+                read.arg(&keys::STORAGE_VERSION);
+            } else {
+                read.arg(self.keys.chat(id)).arg(&keys::CHAT_VERSION);
+            }
             read
         };
         let all = self.query_each(ids.iter().map(read).collect()).await?;
-        Ok(all.into_iter().map(to_version).collect())
+        let versions = all.into_iter().zip(ids);
+        Ok(versions
+            .map(|(fields, id)| to_version(id, fields))
+            .collect())
     }
 
     async fn list_chats(
@@ -260,9 +267,14 @@ impl RedisStore {
     }
 }
 
-/// Parses the fields [`CHAT_VERSION`](keys::CHAT_VERSION).
-fn to_version(fields: (Option<u64>, Option<u8>, Option<u8>)) -> Option<ChatVersion> {
-    let (last, ended, typing) = fields;
+/// Parses the fields [`CHAT_VERSION`](keys::CHAT_VERSION), or of a storage [`STORAGE_VERSION`](keys::STORAGE_VERSION).
+fn to_version(
+    id: &ServiceId,
+    (last, ended, typing): (Option<u64>, Option<u64>, Option<u8>),
+) -> Option<ChatVersion> {
+    if service_of_storage_signal(id).is_some() {
+        return to_revision(last, ended).map(ChatVersion::of_storage);
+    }
     Some(ChatVersion {
         last: last?,
         ended: ended == Some(1),

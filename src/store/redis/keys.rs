@@ -82,6 +82,8 @@ pub(super) const CHAT_SUMMARY: [&str; 8] = [
 ];
 /// Fields of `chat:{id}`: those that a poll reads.
 pub(super) const CHAT_VERSION: [&str; 3] = [CHAT_LAST, "ended", "typing"];
+/// Fields of `svc:{id}` that a poll reads, and one that does not exist.
+pub(super) const STORAGE_VERSION: [&str; 3] = [REVISION, CREATED, "_typing"];
 /// Fields of `chat:{id}`: whether the client is present, when it was last seen, and its timeout in milliseconds.
 pub(super) const CHAT_PRESENCE: [&str; 3] = ["present", "seen", "timeout"];
 /// The number of shards of the cleanup index, and of the list of services.

@@ -27,7 +27,7 @@ use super::{
     probe::{PROBE_TIMEOUT, Probe},
     replicas::STATUS_MESSAGE,
 };
-use crate::model::{ServiceId, StoreError, cleanup_status::ListenerGuard};
+use crate::model::{ServiceId, StoreError, cleanup_status::ListenerGuard, storage_signal_id};
 
 /// The flags that `notify-keyspace-events` must contain for the channels of
 /// [`Node::notification_channels`]: keyevent channels, and three kinds of events.
@@ -209,7 +209,11 @@ impl NotificationListener {
             return;
         };
         if channel == self.store.keys.chat_channel() {
-            self.store.chat_signals.send(ServiceId::from(key));
+            // Changes of storages name the Redis key of the service.
+            let storage = self.store.keys.service_id(&key);
+            let signal = storage.map(|id| storage_signal_id(&id));
+            let signal = signal.unwrap_or_else(|| ServiceId::from(key));
+            self.store.chat_signals.send(signal);
             return;
         }
         if let Some(id) = self.store.keys.service_id(&key) {

@@ -52,6 +52,12 @@ impl FromRedisValue for ScriptReply {
     }
 }
 
+/// The revision of a storage with these values of `_rev` and `_created`.
+pub(super) fn to_revision(rev: Option<u64>, created: Option<u64>) -> Option<Revision> {
+    let number = rev.or_else(|| created?.checked_mul(1_000));
+    number.map(Revision::new)
+}
+
 /// The revision with which the texts of a reply begin.
 pub(super) fn revision_of(texts: &[String]) -> Result<Revision, StoreError> {
     let number = texts.first().map(|text| text.parse());

@@ -42,6 +42,9 @@ pub(super) static WRITE_WITH_TTL: LazyLock<LuaScript> = LazyLock::new(|| {
 /// Removes all keys of an active service.
 pub(super) static CLEAR: LazyLock<LuaScript> =
     LazyLock::new(|| with_revision(&[include_str!("scripts/clear.lua")]));
+/// Records that a storage is watched.
+pub(super) static WATCH: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/watch.lua")));
 /// Changes the expiration of a service and of its resources.
 pub(super) static SET_END: LazyLock<LuaScript> =
     LazyLock::new(|| with_resources(include_str!("scripts/set_end.lua")));
@@ -159,12 +162,13 @@ pub(super) static PREVIEWS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/previews.lua")));
 
 /// All scripts. Each connection loads them when it opens, so that `EVALSHA` finds them.
-pub(super) fn all() -> [&'static LuaScript; 42] {
+pub(super) fn all() -> [&'static LuaScript; 43] {
     [
         &CREATE,
         &WRITE,
         &WRITE_WITH_TTL,
         &CLEAR,
+        &WATCH,
         &READ_ALL,
         &SET_END,
         &ATTACH_SESSION,

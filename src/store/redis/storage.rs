@@ -12,13 +12,13 @@ use super::{
     expiration::KnownResources,
     keys::{self, Field},
     millis,
-    script_reply::{ScriptReply, revision_of},
-    scripts::{CLEAR, READ_ALL, WRITE, WRITE_WITH_TTL, evalsha},
+    script_reply::{ScriptReply, revision_of, to_revision},
+    scripts::{CLEAR, READ_ALL, WATCH, WRITE, WRITE_WITH_TTL, evalsha},
 };
 use crate::{
     model::{
-        Binary, Changes, KeyName, ReadAll, Revision, Revisions, ServiceId, StorageContents,
-        StorageRead, StoreError, StoredKind, WriteCondition, WriteResult, binaries,
+        Binary, Changes, KeyName, ReadAll, Revisions, ServiceId, StorageContents, StorageRead,
+        StoreError, StoredKind, Timestamp, WriteCondition, WriteResult, binaries,
     },
     store::{REPLACED_TTL, StorageStore},
 };
@@ -140,6 +140,17 @@ impl StorageStore for RedisStore {
         Err(conflict(id))
     }
 
+    async fn watch(&self, ids: &[ServiceId], ttl: Duration) -> Result<(), StoreError> {
+        let until = self.redis.now()?.after(ttl).millis();
+        let watch = |id| {
+            let mut watch = evalsha(&WATCH, &[self.keys.service(id)]);
+            watch.arg(until).arg(self.keys.chat_channel());
+            watch
+        };
+        let replies = self.query_each::<u64>(ids.iter().map(watch).collect());
+        replies.await.map(drop)
+    }
+
     async fn clear(
         &self,
         id: &ServiceId,
@@ -147,6 +158,8 @@ impl StorageStore for RedisStore {
     ) -> Result<WriteResult, StoreError> {
         let mut clear = evalsha(&CLEAR, &[self.keys.service(id)]);
         clear.arg(condition_argument(condition));
+        // While the time is unknown, a notification too many does no harm.
+        clear.arg(self.redis.now().map_or(0, Timestamp::millis));
         match self.redis.query_replicated(&clear).await? {
             ScriptReply::Done(reply) => self.stored(id, reply).await,
             ScriptReply::Refused(_) => Ok(WriteResult::ServiceNotFound),
@@ -245,6 +258,7 @@ impl RedisStore {
         let condition = &changes.condition;
         write.arg(condition_argument(condition));
         write.arg(if condition.names_are_new { "1" } else { "" });
+        write.arg(self.redis.now()?.millis());
         write.arg(touched.len()).arg(&touched);
         write.arg(removed.len()).arg(&removed);
         write.arg(set.len()).arg(&set);
@@ -307,16 +321,16 @@ fn parse_contents(
         Field::Internal => {
             match field.as_str() {
                 keys::REVISION => rev = value.parse().ok(),
-                keys::CREATED => created = value.parse::<u64>().ok(),
+                keys::CREATED => created = value.parse().ok(),
                 _ => {}
             }
             false
         }
     });
-    let revision = rev.or_else(|| created?.checked_mul(1_000));
+    let revision = to_revision(rev, created);
     let corrupt = || StoreError::Corrupt("the service has no revision".to_owned());
     Ok(StorageContents {
-        revision: revision.map(Revision::new).ok_or_else(corrupt)?,
+        revision: revision.ok_or_else(corrupt)?,
         texts: fields,
         binaries: binaries.into_iter().collect::<Result<_, _>>()?,
     })

@@ -30,7 +30,7 @@ pub trait ChatStore: Send + Sync {
 
     /// Returns the versions of the chats of these services; `None` for those without a chat. For a
     /// [`CometUser::signal_id`](crate::model::comet::CometUser::signal_id), `last` is the number of signals about the
-    /// user.
+    /// user; for a [`storage_signal_id`](crate::model::storage_signal_id) it is the revision of the storage.
     async fn chat_versions(
         &self,
         ids: &[ServiceId],

@@ -32,6 +32,10 @@ pub trait StorageStore: Send + Sync {
         ttl: Option<Duration>,
     ) -> Result<WriteResult, StoreError>;
 
+    /// Announces that the storages `ids` are watched for `ttl`: until then, each change of their keys sends the signal
+    /// [`storage_signal_id`](crate::model::storage_signal_id). Changes of other storages send none.
+    async fn watch(&self, ids: &[ServiceId], ttl: Duration) -> Result<(), StoreError>;
+
     /// Removes all keys of the storage, if the condition is met.
     async fn clear(
         &self,

@@ -1,12 +1,14 @@
-//! Changes of a chat on one replica wake the listeners on another.
+//! Changes of a chat or a storage on one replica wake the listeners on another.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use serde_json::json;
+
 use crate::support::{
-    RedisKind, TestApp, TestRedis,
+    Bodies, RedisKind, TestApp, TestRedis, TestResponse,
     chat::{messages as messages_of, request_chat, start_chat},
     event_stream::EventStream,
     random_prefix,
@@ -30,12 +32,32 @@ async fn exchange(first: &TestApp, second: &TestApp, messages: usize) -> Duratio
     started.elapsed()
 }
 
+/// Makes this number of changes of a storage at the first replica, each after the previous one has arrived at a watcher of
+/// the second one. Returns how long that took.
+async fn change_storage(first: &TestApp, second: &TestApp, changes: usize) -> Duration {
+    let service = first.create("count=start").await;
+    let path = format!("{service}/storage");
+    let watch = second.get(&path).header("accept", "text/event-stream");
+    let mut stream = EventStream::open(watch).await;
+    assert_eq!(stream.next().await.unwrap().event, "snapshot");
+    let started = Instant::now();
+    for n in 0..changes {
+        let write = first.post(&path).form_body(&format!("count={n}"));
+        TestResponse::send(write).await.assert_empty();
+        let event = stream.next().await.unwrap();
+        assert_eq!(event.data, json!({"count": n.to_string()}));
+    }
+    started.elapsed()
+}
+
 /// Without signals, each message waits for the next poll: 30 messages would take 30 seconds.
 async fn assert_woken_by_signals(kind: RedisKind) {
     let (redis, prefix) = (TestRedis::shared_kind(kind), random_prefix());
     let first = TestApp::start(Some(Arc::clone(&redis)), &prefix, &[]).await;
     let second = TestApp::start(Some(redis), &prefix, &[]).await;
     let elapsed = exchange(&first, &second, 30).await;
+    assert!(elapsed < Duration::from_secs(15), "{elapsed:?}");
+    let elapsed = change_storage(&first, &second, 30).await;
     assert!(elapsed < Duration::from_secs(15), "{elapsed:?}");
 }
 
@@ -71,6 +93,8 @@ async fn assert_found_by_poll(rights: &[&str]) {
     let first = TestApp::start(Some(Arc::clone(&redis)), &prefix, &settings).await;
     let second = TestApp::start(Some(redis), &prefix, &settings).await;
     let elapsed = exchange(&first, &second, 4).await;
+    assert!(elapsed < Duration::from_secs(12), "{elapsed:?}");
+    let elapsed = change_storage(&first, &second, 4).await;
     assert!(elapsed < Duration::from_secs(12), "{elapsed:?}");
 }
 

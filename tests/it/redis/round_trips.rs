@@ -17,6 +17,8 @@ use crate::support::{
     random_prefix,
 };
 
+mod storages;
+
 struct CommandMonitor {
     app: TestApp,
     connection: MultiplexedConnection,
@@ -105,6 +107,11 @@ impl CommandMonitor {
         self.commands_since_last().await;
         let response = TestResponse::send(request).await;
         assert_eq!(response.status, 200, "{}", response.text());
+        self.own_commands().await
+    }
+
+    /// Returns the commands over the multiplexed connection since the last call.
+    async fn own_commands(&mut self) -> Vec<String> {
         let lines = self.commands_since_last().await;
         let own = lines
             .iter()

@@ -9,7 +9,10 @@ use utoipa::{
 };
 
 use super::conditions::ETAG;
-use crate::http::openapi::{headers::header, responses::by_status};
+use crate::http::openapi::{
+    headers::{header, optional_header},
+    responses::by_status,
+};
 
 const STRING_DESCRIPTION: &str =
     "The string, as an object with one member; with `Accept: text/plain` as plain text";
@@ -25,10 +28,14 @@ pub(in crate::http) struct AllStringsResponses;
 impl IntoResponses for AllStringsResponses {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let json = ContentBuilder::new().schema(Some(Ref::from_schema_name("Strings")));
+        let events = ContentBuilder::new().schema(Some(String::schema()));
         let all = ResponseBuilder::new()
-            .description("All strings")
+            .description(
+                "All strings; with `Accept: text/event-stream` their changes, without `ETag`",
+            )
             .content("application/json", json.build())
-            .header("ETag", header(ETAG));
+            .content("text/event-stream", events.build())
+            .header("ETag", optional_header(ETAG, None));
         let not_modified = ResponseBuilder::new()
             .description("The cached revision is the current one")
             .header("ETag", header(ETAG));

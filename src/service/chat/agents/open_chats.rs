@@ -25,7 +25,7 @@ use crate::{
         chat::{ChatSignal, ChatState, ChatSummary},
         readiness::Readiness,
     },
-    service::{ChatListeners, ServiceError},
+    service::{ChangeListeners, ServiceError},
     store::{AdminStore, ChatStore},
 };
 
@@ -122,7 +122,7 @@ impl OpenChats {
     pub async fn run(
         &self,
         store: Arc<dyn AdminStore>,
-        listeners: ChatListeners,
+        listeners: ChangeListeners,
         readiness: Readiness,
     ) {
         loop {
@@ -135,7 +135,7 @@ impl OpenChats {
     async fn follow(
         &self,
         store: &dyn AdminStore,
-        listeners: &ChatListeners,
+        listeners: &ChangeListeners,
         readiness: &Readiness,
     ) {
         // Before the first list, so that no change is missed.

@@ -11,7 +11,7 @@ use crate::{
         ServiceId,
         chat::{Chat, ChatState, ChatSummary},
     },
-    service::{ChatListener, ChatListeners},
+    service::{ChangeListener, ChangeListeners},
 };
 
 /// A chat that the agent is in.
@@ -22,7 +22,7 @@ pub(super) struct OwnChat {
     /// Whether the stream has returned events of it, or continues after some.
     is_begun: bool,
     client_typing: bool,
-    listener: ChatListener,
+    listener: ChangeListener,
     /// Whether it must be read.
     pub(super) is_changed: bool,
     /// The time before which it is not read, after an error.
@@ -53,7 +53,7 @@ pub(super) enum ReadResult {
 /// The chats of an agent, at most [`MAX_OWN_CHATS`].
 pub(super) struct OwnChats {
     agent: String,
-    listeners: ChatListeners,
+    listeners: ChangeListeners,
     chats: Vec<OwnChat>,
     /// Whether there were more chats than the maximum.
     is_truncated: bool,
@@ -63,7 +63,7 @@ impl OwnChats {
     /// The chats of `agent`, which continue after these positions.
     pub(super) fn new(
         agent: &str,
-        listeners: ChatListeners,
+        listeners: ChangeListeners,
         positions: Vec<(ServiceId, u64)>,
     ) -> Self {
         let mut own = Self {
@@ -235,7 +235,7 @@ mod tests {
     fn a_chat_that_cannot_be_read_does_not_delay_the_others() {
         let ids = ["a", "b"].map(|id| ServiceId::from(id.to_owned()));
         let positions = ids.iter().map(|id| (id.clone(), 7)).collect();
-        let mut own = OwnChats::new("ann", ChatListeners::default(), positions);
+        let mut own = OwnChats::new("ann", ChangeListeners::default(), positions);
         let [failing, other] = ids;
         assert_eq!(own.next_changed(), Some((failing.clone(), 7)));
         assert_eq!(own.next_retry(), None);

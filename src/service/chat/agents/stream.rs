@@ -85,7 +85,7 @@ impl Agents {
         })?;
         let (open_chats, snapshot) = self.context.open_chats.subscribe(agent).await?;
         let definitions = self.renew_availability(agent).await?;
-        let listeners = self.services.context.chat_listeners.clone();
+        let listeners = self.services.context.change_listeners.clone();
         let mut stream = AgentStream {
             agents: self.clone(),
             agent: agent.to_owned(),

@@ -24,6 +24,8 @@ pub(in crate::store::memory) struct ServiceRecord {
     /// The revision of `values`.
     pub(in crate::store::memory) revision: Revision,
     pub(in crate::store::memory) chat: Option<ChatRecord>,
+    /// The time until which its storage is watched.
+    pub(in crate::store::memory) watched_until: Option<Timestamp>,
     /// The key of its entry in the expiry queue, if scheduled.
     pub(in crate::store::memory) expiry_key: Option<ExpiryKey>,
 }

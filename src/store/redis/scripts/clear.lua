@@ -1,11 +1,11 @@
 -- Removes all keys of the storage of an active service.
 -- KEYS    1 svc:{id}
--- ARGV    1 '' or the revisions of which one must be the current one
+-- ARGV    1 '' or the revisions of which one must be the current one   2 now (ms)
 -- returns {1, revision, descriptor, ...} the descriptors of the removed binaries | {0} no such service
 --         {6, revision} the condition of ARGV[1] is not met
 -- cost    O(keys of the service)
 -- revision.lua precedes this script.
-local state = redis.call('HMGET', KEYS[1], '_created', '_rev')
+local state = redis.call('HMGET', KEYS[1], '_created', '_rev', '_watch')
 if not state[1] then
   return {0}
 end
@@ -36,6 +36,7 @@ flush()
 if is_changed then -- after the removal, so this succeeds even if memory is full
   revision = revision + 1
   redis.call('HSET', KEYS[1], '_rev', format_revision(revision))
+  notify(state[3], ARGV[2])
 end
 replaced[2] = format_revision(revision)
 return replaced

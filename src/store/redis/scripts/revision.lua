@@ -14,6 +14,15 @@ local function format_revision(revision)
   return string.format('%.0f', revision)
 end
 
+-- Notifies watchers of a change, if the field `_watch` says that the storage is watched at the time `now` (ms).
+local function notify(watch, now)
+  local watched_until, channel = string.match(watch or '', '^(%d+) (.+)$')
+  if watched_until and tonumber(watched_until) > tonumber(now) then
+    -- Without the right to publish, watchers find the change when they poll.
+    redis.pcall('PUBLISH', channel, KEYS[1])
+  end
+end
+
 -- Whether `revision` is one of `revisions`, each between spaces; '' stands for all of them.
 local function is_listed(revision, revisions)
   return revisions == '' or string.find(revisions, ' ' .. format_revision(revision) .. ' ', 1, true) ~= nil

@@ -5,7 +5,8 @@
 --         4 '' or, with a TTL, the idempotency key whose expiration was changed already
 --         5 ms that a replaced binary remains readable
 --         6 '' or the revisions of which one must be the current one   7 1 if no name may exist, else ''
---         8 B, number of descriptor fields; then B fields `_bin:<name>`, one per name touched
+--         8 now (ms)
+--         9 B, number of descriptor fields; then B fields `_bin:<name>`, one per name touched
 --         D, number of fields to delete; then D fields
 --         S, number of field/value strings to set; then S strings
 --         N, number of new blobs; then expected chunks and field in own, two per blob
@@ -16,7 +17,7 @@
 --         {4, idempotency key or '', field, ...} see set_end.lua; the field `_own` if own is missing in KEYS
 -- cost    O(names touched); O(keys of the service) near the limit; with a TTL O(binaries)
 -- revision.lua precedes this script; with a TTL, also clock.lua and resources.lua.
-local next_arg = 8
+local next_arg = 9
 local function read_range()
   local n = tonumber(ARGV[next_arg])
   local first = next_arg + 1
@@ -30,7 +31,7 @@ local new_blobs = tonumber(ARGV[next_arg])
 local n1 = next_arg + 1
 local o1 = n1 + 2 * new_blobs
 
-local current = redis.call('HMGET', KEYS[1], '_end', '_created', '_rev', unpack(ARGV, b1, bn))
+local current = redis.call('HMGET', KEYS[1], '_end', '_created', '_rev', '_watch', unpack(ARGV, b1, bn))
 local service_end = current[1]
 if not service_end then
   return {0}
@@ -40,7 +41,7 @@ end
 local function has_names()
   local names = {}
   for i = b1, bn do
-    if current[i - b1 + 4] then
+    if current[i - b1 + 5] then
       return true
     end
     names[#names + 1] = string.sub(ARGV[i], 6)
@@ -67,7 +68,7 @@ for i = d1, dn do
   removed[#removed + 1] = ARGV[i]
 end
 for i = b1, bn do
-  local descriptor = current[i - b1 + 4]
+  local descriptor = current[i - b1 + 5]
   if descriptor then
     replaced[#replaced + 1] = descriptor
     removed[#removed + 1] = ARGV[i]
@@ -158,5 +159,8 @@ for i = 1, #KEYS - 2 do
   elseif redis.call('PTTL', KEYS[i + 2]) > tonumber(ARGV[5]) then
     redis.call('PEXPIRE', KEYS[i + 2], ARGV[5])
   end
+end
+if is_changed then
+  notify(current[4], ARGV[8])
 end
 return replaced

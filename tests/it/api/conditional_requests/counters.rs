@@ -45,9 +45,8 @@ async fn count_on(replicas: &[&TestApp]) {
     let path = format!("{service}/storage");
     let before = etag(replicas[0], &path).await;
     let writer = async |n: usize| {
-        let increments = INCREMENTS / WRITERS + usize::from(n < INCREMENTS % WRITERS);
         let mut refused = 0;
-        for round in 0..increments {
+        for round in (n..INCREMENTS).step_by(WRITERS) {
             let replica = replicas[(n + round) % replicas.len()];
             refused += increment(replica, &path).await;
         }

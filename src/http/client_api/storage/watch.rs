@@ -1,0 +1,137 @@
+//! The changes of a storage, as server-sent events.
+
+use std::{convert::Infallible, sync::Arc};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{Method, header::ACCEPT},
+    web::Bytes,
+};
+use futures_util::{Stream, StreamExt, stream};
+use serde::Serialize;
+
+use crate::{
+    http::{ApiError, AppState, accept, event_stream},
+    model::{Revision, readiness::Readiness},
+    service::{ServiceError, StorageEvent, StorageEventKind, StorageWatchItem, StorageWatcher},
+};
+
+/// The revision after which a stream of events continues.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only described")]
+pub(in crate::http) struct LastRevisionHeader {
+    /// The id of the last event of a stream that the client has. If it is still the current revision, the stream begins
+    /// with the next change, otherwise with a snapshot.
+    #[param(rename = "Last-Event-ID", required = false)]
+    last_event_id: String,
+}
+
+const EVENT_STREAM: &str = "text/event-stream";
+/// The size of the parts in which an event is sent, so that the write buffer of a connection does not have all of it.
+const PART_BYTES: usize = 32 * 1024;
+
+/// Whether the client requests a stream of events.
+pub(in crate::http) fn accepts_events(request: &HttpRequest) -> bool {
+    request.method() == Method::GET
+        && request.headers().contains_key(ACCEPT)
+        && accept::preferred_type(request.headers(), &["application/json", EVENT_STREAM])
+            == EVENT_STREAM
+}
+
+/// The response with the changes of a storage, which `watch` opens after the revision that the client has.
+///
+/// # Errors
+/// Those of `watch`.
+pub(in crate::http) async fn watch_response<W>(
+    state: &AppState,
+    request: &HttpRequest,
+    watch: impl FnOnce(Option<Revision>) -> W,
+) -> Result<HttpResponse, ApiError>
+where
+    W: Future<Output = Result<StorageWatcher, ServiceError>>,
+{
+    if state.readiness.is_draining() {
+        let body = event_stream::reconnect_elsewhere();
+        return Ok(event_stream::event_stream_response().body(body));
+    }
+    let watcher = watch(known_revision(request)).await?;
+    let readiness = state.readiness.clone();
+    Ok(event_stream::stream_events(events(watcher, readiness)))
+}
+
+/// The revision in `Last-Event-ID`. Anything else means that the client has none.
+fn known_revision(request: &HttpRequest) -> Option<Revision> {
+    let last_id = request.headers().get("last-event-id")?;
+    last_id.to_str().ok()?.parse().ok().map(Revision::new)
+}
+
+/// The data of the last event.
+#[derive(Serialize)]
+struct End {
+    reason: &'static str,
+}
+
+/// Bytes of the stream.
+enum Part {
+    Bytes(Bytes),
+    Event(Arc<StorageEvent>),
+}
+
+/// The events until the end of the service, or until the replica is shutting down.
+fn events(
+    watcher: StorageWatcher,
+    readiness: Readiness,
+) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    let parts = stream::unfold(Some((watcher, readiness)), |state| async move {
+        let (mut watcher, readiness) = state?;
+        let (part, goes_on) = loop {
+            if readiness.is_draining() {
+                break (Part::Bytes(event_stream::reconnect_elsewhere()), false);
+            }
+            break match watcher.next().await {
+                StorageWatchItem::Changed => continue,
+                StorageWatchItem::Event(event) => (Part::Event(event), true),
+                StorageWatchItem::Heartbeat => (Part::Bytes(event_stream::heartbeat()), true),
+                StorageWatchItem::Ended => {
+                    let id = watcher.revision().unwrap_or_default();
+                    let end = End { reason: "ended" };
+                    // A serialization that fails is a bug, which ends the stream.
+                    let event = event_stream::json_event(Some("end"), id, &end).ok()?;
+                    (Part::Bytes(event), false)
+                }
+            };
+        };
+        Some((part, goes_on.then_some((watcher, readiness))))
+    });
+    parts.flat_map(|part| stream::iter(bytes_of(part)).map(Ok))
+}
+
+/// The bytes of a part, in slices.
+fn bytes_of(part: Part) -> impl Iterator<Item = Bytes> {
+    let (mut head, mut json, mut tail, event) = match part {
+        Part::Bytes(bytes) => (Some(bytes), Bytes::new(), None, None),
+        Part::Event(event) => {
+            let name = match event.kind {
+                StorageEventKind::Snapshot => "snapshot",
+                StorageEventKind::Change => "change",
+            };
+            let head = format!("event: {name}\nid: {}\ndata: ", event.revision);
+            let tail = Bytes::from_static(b"\n\n");
+            let json = event.json.clone();
+            (Some(Bytes::from(head)), json, Some(tail), Some(event))
+        }
+    };
+    std::iter::from_fn(move || {
+        // The memory of the event is reserved until its last part is sent.
+        let _event = &event;
+        if let Some(head) = head.take() {
+            return Some(head);
+        }
+        let length = json.len().min(PART_BYTES);
+        if length > 0 {
+            return Some(json.split_to(length));
+        }
+        tail.take()
+    })
+}
