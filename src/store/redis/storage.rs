@@ -256,8 +256,8 @@ impl RedisStore {
         write.arg(ttl.unwrap_or_default()).arg(&known.claim);
         write.arg(millis(REPLACED_TTL));
         let condition = &changes.condition;
-        write.arg(condition_argument(condition));
-        write.arg(if condition.names_are_new { "1" } else { "" });
+        let names = if condition.names_are_new { "*" } else { "" };
+        write.arg([names, &condition_argument(condition)].concat());
         write.arg(self.redis.now()?.millis());
         write.arg(touched.len()).arg(&touched);
         write.arg(removed.len()).arg(&removed);

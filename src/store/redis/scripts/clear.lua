@@ -5,15 +5,15 @@
 --         {6, revision} the condition of ARGV[1] is not met
 -- cost    O(keys of the service)
 -- revision.lua precedes this script.
-local state = redis.call('HMGET', KEYS[1], '_created', '_rev', '_watch')
+local state = redis.call('HMGET', KEYS[1], '_end', '_rev', '_watch')
 if not state[1] then
   return {0}
 end
-local revision = to_revision(state[2], state[1])
+local revision = to_revision(state[2])
 if not is_listed(revision, ARGV[1]) then
-  return {6, format_revision(revision)}
+  return {6, revision}
 end
-local replaced, removed, is_changed = {1, ''}, {}, false
+local replaced, removed, is_changed = {1, revision}, {}, false
 local function flush()
   if #removed > 0 then
     redis.call('HDEL', KEYS[1], unpack(removed))
@@ -34,9 +34,10 @@ for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
 end
 flush()
 if is_changed then -- after the removal, so this succeeds even if memory is full
-  revision = revision + 1
-  redis.call('HSET', KEYS[1], '_rev', format_revision(revision))
-  notify(state[3], ARGV[2])
+  replaced[2] = revision + 1
+  redis.call('HSET', KEYS[1], '_rev', revision + 1)
+  if state[3] then
+    notify(state[3], ARGV[2])
+  end
 end
-replaced[2] = format_revision(revision)
 return replaced

@@ -6,16 +6,16 @@
 --         {6, revision} the condition of ARGV[2] is not met
 -- cost    O(1); the memory is freed in the background
 -- revision.lua precedes this script.
-local fields = redis.call('HMGET', KEYS[1], '_service', '_claim', '_created', '_rev')
+local fields = redis.call('HMGET', KEYS[1], '_service', '_claim', '_rev')
 if not fields[1] then
   return {0}
 end
-local revision = to_revision(fields[4], fields[3])
+local revision = to_revision(fields[3])
 if not is_listed(revision, ARGV[2]) then
-  return {6, format_revision(revision)}
+  return {6, revision}
 end
 if fields[2] and fields[2] ~= ARGV[1] then
   return {4, fields[2]}
 end
 redis.call('UNLINK', KEYS[1])
-return {1, format_revision(revision)}
+return {1, revision}

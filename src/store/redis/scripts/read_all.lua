@@ -7,7 +7,7 @@
 -- revision.lua precedes this script.
 if ARGV[2] then
   local state = redis.call('HMGET', KEYS[1], '_created', '_rev')
-  if state[1] and is_listed(to_revision(state[2], state[1]), ARGV[2]) then
+  if state[1] and is_listed(to_revision(state[2]), ARGV[2]) then
     return state[2] and {'_created', state[1], '_rev', state[2]} or {'_created', state[1]}
   end
 end

@@ -4,20 +4,20 @@
 -- ARGV    1 maximum number of keys   2 ms that own outlives the service   3 '' or the TTL (ms)
 --         4 '' or, with a TTL, the idempotency key whose expiration was changed already
 --         5 ms that a replaced binary remains readable
---         6 '' or the revisions of which one must be the current one   7 1 if no name may exist, else ''
---         8 now (ms)
---         9 B, number of descriptor fields; then B fields `_bin:<name>`, one per name touched
+--         6 the condition: `*` if no name may exist, then the revisions of which one must be the current one, if any
+--         7 now (ms)
+--         8 B, number of descriptor fields; then B fields `_bin:<name>`, one per name touched
 --         D, number of fields to delete; then D fields
 --         S, number of field/value strings to set; then S strings
 --         N, number of new blobs; then expected chunks and field in own, two per blob
 --         then, with a TTL, the other fields in own: those of the other blobs, followed by those without a key
 -- returns {1, revision, descriptor, ...} stored, with the descriptors of replaced or removed binaries
 --         {0} no such service | {2} chunks of a binary are missing | {3} too many keys
---         {6, revision} the condition of ARGV[6] and ARGV[7] is not met
+--         {6, revision} the condition is not met
 --         {4, idempotency key or '', field, ...} see set_end.lua; the field `_own` if own is missing in KEYS
 -- cost    O(names touched); O(keys of the service) near the limit; with a TTL O(binaries)
 -- revision.lua precedes this script; with a TTL, also clock.lua and resources.lua.
-local next_arg = 9
+local next_arg = 8
 local function read_range()
   local n = tonumber(ARGV[next_arg])
   local first = next_arg + 1
@@ -31,31 +31,28 @@ local new_blobs = tonumber(ARGV[next_arg])
 local n1 = next_arg + 1
 local o1 = n1 + 2 * new_blobs
 
-local current = redis.call('HMGET', KEYS[1], '_end', '_created', '_rev', '_watch', unpack(ARGV, b1, bn))
+local current = redis.call('HMGET', KEYS[1], '_end', '_rev', '_watch', unpack(ARGV, b1, bn))
 local service_end = current[1]
 if not service_end then
   return {0}
 end
-
--- Whether one of the names is that of a string or binary.
-local function has_names()
-  local names = {}
-  for i = b1, bn do
-    if current[i - b1 + 5] then
-      return true
+local revision = to_revision(current[2])
+if ARGV[6] ~= '' then
+  local only_new, revisions = string.match(ARGV[6], '^(%*?)(.*)$')
+  local is_met = is_listed(revision, revisions)
+  if only_new ~= '' and bn >= b1 then
+    local names = {}
+    for i = b1, bn do
+      names[#names + 1] = string.sub(ARGV[i], 6)
     end
-    names[#names + 1] = string.sub(ARGV[i], 6)
-  end
-  for _, value in ipairs(#names > 0 and redis.call('HMGET', KEYS[1], unpack(names)) or {}) do
-    if value then
-      return true
+    local texts = redis.call('HMGET', KEYS[1], unpack(names))
+    for i = 1, #names do
+      is_met = is_met and not texts[i] and not current[i + 3]
     end
   end
-  return false
-end
-local revision = to_revision(current[3], current[2])
-if not is_listed(revision, ARGV[6]) or ARGV[7] ~= '' and has_names() then
-  return {6, format_revision(revision)}
+  if not is_met then
+    return {6, revision}
+  end
 end
 for i = 1, new_blobs do
   if redis.call('HLEN', KEYS[i + 2]) ~= tonumber(ARGV[n1 + 2 * (i - 1)]) then
@@ -63,12 +60,12 @@ for i = 1, new_blobs do
   end
 end
 
-local replaced, removed = {1, ''}, {}
+local replaced, removed = {1, revision}, {}
 for i = d1, dn do
   removed[#removed + 1] = ARGV[i]
 end
 for i = b1, bn do
-  local descriptor = current[i - b1 + 5]
+  local descriptor = current[i - b1 + 4]
   if descriptor then
     replaced[#replaced + 1] = descriptor
     removed[#removed + 1] = ARGV[i]
@@ -124,8 +121,8 @@ if #removed > 0 then
 end
 if is_changed then
   revision = revision + 1
+  replaced[2] = revision
 end
-replaced[2] = format_revision(revision)
 if has_ttl then
   service_end = format_millis(server_now + ARGV[3])
   if sn < s1 then -- nothing allocates, so this succeeds even if memory is full
@@ -137,9 +134,9 @@ for i = 1, new_blobs do
   redis.call('HSET', KEYS[2], ARGV[n1 + 2 * i - 1], '')
 end
 if sn >= s1 then
-  redis.call('HSET', KEYS[1], '_rev', replaced[2], unpack(ARGV, s1, sn))
+  redis.call('HSET', KEYS[1], '_rev', revision, unpack(ARGV, s1, sn))
 elseif is_changed then -- after the removal, so this succeeds even if memory is full
-  redis.call('HSET', KEYS[1], '_rev', replaced[2])
+  redis.call('HSET', KEYS[1], '_rev', revision)
 end
 -- If memory is full, Redis rejects a script whose first write allocates, but not later writes; therefore the
 -- expirations are last.
@@ -160,7 +157,7 @@ for i = 1, #KEYS - 2 do
     redis.call('PEXPIRE', KEYS[i + 2], ARGV[5])
   end
 end
-if is_changed then
-  notify(current[4], ARGV[8])
+if is_changed and current[3] then
+  notify(current[3], ARGV[7])
 end
 return replaced
