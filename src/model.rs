@@ -53,3 +53,4 @@ mod service;
 mod store_error;
 mod store_report;
 mod timestamp;
+pub mod webhook;

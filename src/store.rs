@@ -18,8 +18,9 @@ pub use self::{
         AdminQueries, AdminSessionStore, AdminStore, AuditLogStore, BackendSessionStore,
         BinaryStore, BookingStore, CatalogStore, ChatSignalSource, ChatStore, CometStore,
         ConsistencyCheck, HealthCheck, IdempotencyStore, REPLICA_TIMEOUT, RateLimitStore,
-        ReplicaStore, ServiceStore, StorageStore, Store,
+        ReplicaStore, ServiceStore, StorageStore, Store, WebhookSignalSource, WebhookStore,
     },
+    webhook_hub::WebhookHub,
 };
 
 mod backend_session;
@@ -29,3 +30,4 @@ mod instrumented;
 pub mod memory;
 pub mod redis;
 mod traits;
+mod webhook_hub;

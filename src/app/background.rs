@@ -10,7 +10,7 @@ use crate::{
     backend::Backends,
     model::{
         StoreError, cleanup_status::CleanupStatus, readiness::Readiness,
-        response_counts::ResponseCounts,
+        response_counts::ResponseCounts, webhook::WebhookLimits,
     },
     service::{
         AdminContext, AgentContext, CatalogReloader, ChangeListeners, ClockSkew, CurrentCatalog,
@@ -18,7 +18,7 @@ use crate::{
         unload_unused_phone_library,
     },
     settings::Settings,
-    store::{AdminStore, WallClock, memory::MemoryStore, redis::RedisStore},
+    store::{AdminStore, WallClock, WebhookHub, memory::MemoryStore, redis::RedisStore},
     telemetry::metrics::RedisMetrics,
 };
 
@@ -26,17 +26,21 @@ use crate::{
 #[derive(Clone)]
 pub(super) enum StoreBackend {
     Memory(Arc<MemoryStore>),
-    Redis(Arc<Settings>, RedisMetrics),
+    Redis(Arc<Settings>, RedisMetrics, WebhookHub),
 }
 
 impl StoreBackend {
     pub(super) fn new(settings: &Settings, metrics: &RedisMetrics) -> Self {
+        let hub = WebhookHub::new(WebhookLimits {
+            max_pending: settings.webhooks.max_pending,
+            max_dead_letters: settings.webhooks.max_dead_letters,
+        });
         if !settings.redis.urls.is_empty() {
-            return Self::Redis(Arc::new(settings.clone()), metrics.clone());
+            return Self::Redis(Arc::new(settings.clone()), metrics.clone(), hub);
         }
         warn!("redis.url is not set: all data is in this process only and is lost when it ends");
         let store = MemoryStore::new(settings.memory.limit_bytes, settings.limits.keys);
-        Self::Memory(Arc::new(store))
+        Self::Memory(Arc::new(store.with_webhooks(hub)))
     }
 
     /// The name in traces.
@@ -50,7 +54,10 @@ impl StoreBackend {
     pub(super) async fn open(&self) -> Result<Arc<dyn AdminStore>, StoreError> {
         match self {
             Self::Memory(store) => Ok(Arc::clone(store) as Arc<dyn AdminStore>),
-            Self::Redis(settings, metrics) => Ok(Arc::new(open_redis(settings, metrics).await?)),
+            Self::Redis(settings, metrics, hub) => {
+                let store = open_redis(settings, metrics).await?;
+                Ok(Arc::new(store.with_webhooks(hub.clone())))
+            }
         }
     }
 }
@@ -80,8 +87,9 @@ impl BackgroundTasks {
                 let cleanup = Arc::clone(&store).clean_up(groups, Arc::new(terminator));
                 (store, status, tokio::spawn(cleanup))
             }
-            StoreBackend::Redis(settings, metrics) => {
-                let store = Arc::new(open_redis(settings, metrics).await?);
+            StoreBackend::Redis(settings, metrics, hub) => {
+                let store = open_redis(settings, metrics).await?;
+                let store = Arc::new(store.with_webhooks(hub.clone()));
                 let status = store.cleanup_status().clone();
                 let groups = current_catalog.subscribe_groups();
                 let terminator = Arc::new(terminator);

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use rand::{RngExt, seq::index};
 use uuid::Uuid;
 
-use super::{ServiceId, Timestamp};
+use super::{ServiceId, Timestamp, webhook::BookingWebhooks};
 
 /// A number that callers dial.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +130,8 @@ pub struct BookingRequest {
     pub timeout: Duration,
     /// Whether to return the usage of the pool.
     pub include_pool: bool,
+    /// The subscriptions to the events of the booking, if there are any.
+    pub webhooks: Option<BookingWebhooks>,
 }
 
 /// The id of a booking. Ids of later bookings of a number are greater.

@@ -2,7 +2,7 @@
 
 use super::{
     Binary, Booking, IdempotencyKey, KeyName, Revision, Revisions, ServiceId, Timestamp,
-    WriteCondition,
+    WriteCondition, webhook::Subscription,
 };
 
 /// The name that storage areas have in place of a configured service. No configured service can have it.
@@ -29,6 +29,10 @@ pub struct NewService {
     /// If the create has an idempotency key: the key, and the value that is stored for repeated creates:
     /// the digest of the request and, if known, the response. Finishing the create replaces the value.
     pub idempotency: Option<(IdempotencyKey, String)>,
+    /// What the webhook of its configured service subscribes to, if it has one.
+    pub webhook: Option<Subscription>,
+    /// Whether the create is to be finished. Until then the service has no events.
+    pub is_pending: bool,
 }
 
 /// What a read of a whole storage returns.

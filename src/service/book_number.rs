@@ -100,6 +100,7 @@ impl NumberRequest {
                 codes,
                 timeout,
                 include_pool: flag("_return_pool_health")?,
+                webhooks: None,
             },
         })
     }

@@ -305,6 +305,8 @@ impl PendingCreate {
                 let stored = idempotent_request.stored_value(response.unwrap_or_default());
                 (idempotent_request.key.clone(), stored)
             }),
+            webhook: None,
+            is_pending: matches!(self.definition.kind(), DefinitionKind::Backend(_)),
         };
         let result = match self.context.store.create(service).await {
             Ok(CreateResult::Created) => return Ok(CreateOutcome::Created),

@@ -206,6 +206,8 @@ impl PendingStorageWrite {
             data,
             booking: None,
             idempotency: None,
+            webhook: None,
+            is_pending: false,
         };
         match store.create(area).await? {
             CreateResult::Created => Ok(None),

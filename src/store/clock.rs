@@ -68,6 +68,11 @@ impl AnchoredClock {
         Timestamp::from_millis(self.micros_at(Instant::now()) / 1_000)
     }
 
+    /// Returns the current time in microseconds since 1970.
+    pub(super) fn now_micros(&self) -> i64 {
+        self.micros_at(Instant::now())
+    }
+
     /// Returns when the clock was read.
     pub(super) fn read_at(&self) -> Instant {
         self.read_at

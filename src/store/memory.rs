@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use self::{comet::CometTable, state::State};
-use super::{Clock, HealthCheck, chat_signals::ChatSignals, clock::AnchoredClock};
+use super::{Clock, HealthCheck, WebhookHub, chat_signals::ChatSignals, clock::AnchoredClock};
 use crate::model::{StoreError, Timestamp, cleanup_status::CleanupStatus, readiness::Finding};
 
 mod admin_queries;
@@ -29,6 +29,7 @@ mod replicas;
 mod services;
 mod state;
 mod storage;
+mod webhooks;
 
 /// The embedded store.
 pub struct MemoryStore {
@@ -41,6 +42,7 @@ pub struct MemoryStore {
     /// Notified after each request of a status.
     status_requested: Notify,
     chat_signals: ChatSignals,
+    webhooks: WebhookHub,
     /// Bayeux sessions, which have a lock of their own.
     comet: Mutex<CometTable>,
 }
@@ -51,14 +53,18 @@ impl MemoryStore {
     #[must_use]
     pub fn new(max_bytes: usize, max_keys: usize) -> Self {
         let clock = AnchoredClock::from_system_time();
+        let mut state = State::new(max_bytes, clock);
+        let webhooks = WebhookHub::default();
+        state.webhooks.hub = webhooks.clone();
         Self {
-            state: Mutex::new(State::new(max_bytes, clock)),
+            state: Mutex::new(state),
             clock,
             max_keys,
             cleanup: CleanupStatus::default(),
             catalog_changed: Notify::new(),
             status_requested: Notify::new(),
             chat_signals: ChatSignals::default(),
+            webhooks,
             comet: Mutex::default(),
         }
     }

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use self::{connection::Connections, keys::Keys};
-use super::{Clock, HealthCheck, chat_signals::ChatSignals};
+use super::{Clock, HealthCheck, WebhookHub, chat_signals::ChatSignals};
 use crate::{
     model::{ServiceId, StoreError, Timestamp, cleanup_status::CleanupStatus, readiness::Finding},
     settings,
@@ -46,6 +46,7 @@ mod script_reply;
 mod scripts;
 mod services;
 mod storage;
+mod webhooks;
 
 /// The time for which the keys of a service's resources outlive it, so that the cleanup finds them.
 const OWNED_TTL_MARGIN: Duration = Duration::from_secs(3_600);
@@ -67,6 +68,7 @@ pub struct RedisStore {
     /// Notified when a status may have been requested, by the same task.
     status_requested: Notify,
     chat_signals: ChatSignals,
+    webhooks: WebhookHub,
 }
 
 impl RedisStore {
@@ -91,7 +93,17 @@ impl RedisStore {
             catalog_changed: Notify::new(),
             status_requested: Notify::new(),
             chat_signals: ChatSignals::default(),
+            webhooks: WebhookHub::default(),
         })
+    }
+
+    /// Uses `hub`, which the stores of a process share, instead of its own.
+    #[must_use]
+    pub fn with_webhooks(self, hub: WebhookHub) -> Self {
+        Self {
+            webhooks: hub,
+            ..self
+        }
     }
 
     /// The state of the cleanup of this replica, if this store runs it.

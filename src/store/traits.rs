@@ -23,6 +23,7 @@ pub use self::{
     replicas::{REPLICA_TIMEOUT, ReplicaStore},
     services::ServiceStore,
     storage::StorageStore,
+    webhooks::{WebhookSignalSource, WebhookStore},
 };
 pub(super) use self::{
     binaries::{REPLACED_TTL, UPLOAD_TTL},
@@ -45,6 +46,7 @@ mod rate_limit;
 mod replicas;
 mod services;
 mod storage;
+mod webhooks;
 
 /// The operations that the Service API needs.
 pub trait Store:
@@ -88,6 +90,8 @@ pub trait AdminStore:
     + AdminQueries
     + AdminSessionStore
     + ChatSignalSource
+    + WebhookStore
+    + WebhookSignalSource
 {
 }
 
@@ -99,5 +103,7 @@ impl<S> AdminStore for S where
         + AdminQueries
         + AdminSessionStore
         + ChatSignalSource
+        + WebhookStore
+        + WebhookSignalSource
 {
 }

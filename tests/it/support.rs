@@ -41,6 +41,7 @@ pub(crate) mod round_robin;
 pub(crate) mod sentinel;
 pub(crate) mod servers;
 pub(crate) mod stores;
+pub(crate) mod webhooks;
 
 /// Makes three tests of each listed function: with the service on the embedded store, on Redis, and on a
 /// Redis Cluster.
@@ -299,7 +300,15 @@ pub(crate) fn is_persistent_key(prefix: &str, key: &str) -> bool {
     let rest = key.strip_prefix(prefix).unwrap_or_default();
     let has_prefix = |prefix: &&str| rest.starts_with(*prefix);
     rest == "lease:cleanup"
-        || ["grp:", "end:", "probe:", "{catalog}:", "{chats}:"]
-            .iter()
-            .any(has_prefix)
+        || [
+            "grp:",
+            "end:",
+            "probe:",
+            "{catalog}:",
+            "{chats}:",
+            "webhook:",
+            "{webhooks}:",
+        ]
+        .iter()
+        .any(has_prefix)
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Returns the entries after `after`, at most `limit`; `position` returns the cursor of an entry.
-fn page<T>(
+pub(super) fn page<T>(
     mut entries: Vec<T>,
     after: Option<&Cursor>,
     limit: usize,

@@ -61,8 +61,12 @@ impl State {
         response: Option<&str>,
     ) -> Option<()> {
         self.set_end(id, end)?;
+        let record = self.services.get_mut(id)?;
         if let Some(response) = response {
-            self.services.get_mut(id)?.response = Some(response.to_owned());
+            record.response = Some(response.to_owned());
+        }
+        if mem::take(&mut record.is_pending) {
+            self.add_created_event(id);
         }
         Some(())
     }

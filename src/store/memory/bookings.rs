@@ -36,10 +36,11 @@ impl BookingStore for MemoryStore {
             },
         };
         let id = owner.id();
-        match state
+        let result = state
             .group_bookings(group)
-            .book_number(group, request, owner, until, now)
-        {
+            .book_number(group, request, owner, until, now);
+        state.add_number_events(&group.name);
+        match result {
             AllocationResult::Exhausted(wait) => Ok(BookResult::Exhausted(wait)),
             AllocationResult::Allocated(booking) => {
                 state.record_booking(id, &booking);

@@ -26,9 +26,10 @@ use crate::{
 impl ChatStore for MemoryStore {
     async fn start_chat(&self, id: &ServiceId, chat: &NewChat) -> Result<ChatReply, StoreError> {
         let required = chat.nickname.len() + chat.subject.len();
-        let reply = self.with_chat(id, required, |existing, now| {
+        let action = ChatAction::ClientPresent;
+        let reply = self.with_chat(id, required, &action, |existing, now| {
             let record = existing.get_or_insert_with(|| ChatRecord::new(chat.clone(), now));
-            let outcome = record.apply(&ChatAction::ClientPresent, now);
+            let outcome = record.apply(&action, now);
             let chat = record.view(ChatWindow::After(0), false);
             ChatReply::Chat(outcome, Box::new(chat))
         });
@@ -42,7 +43,7 @@ impl ChatStore for MemoryStore {
         window: ChatWindow,
     ) -> Result<ChatReply, StoreError> {
         let required = stored_text(action).map_or(0, str::len);
-        let reply = self.with_chat(id, required, |existing, now| {
+        let reply = self.with_chat(id, required, action, |existing, now| {
             let record = existing.as_mut()?;
             let outcome = record.apply(action, now);
             let is_refresh = matches!(action, ChatAction::ClientRefresh(_))
@@ -180,12 +181,13 @@ impl State {
 }
 
 impl MemoryStore {
-    /// Changes the chat of a service, for which `required` bytes must be free. Returns `None` if there is no such
+    /// Changes the chat of a service with an action, for which `required` bytes must be free. Returns `None` if there is no such
     /// service.
     fn with_chat<T>(
         &self,
         id: &ServiceId,
         required: usize,
+        action: &ChatAction,
         change: impl FnOnce(&mut Option<ChatRecord>, Timestamp) -> T,
     ) -> Result<Option<T>, StoreError> {
         let (mut state, now) = (self.state(), self.clock.now());
@@ -201,9 +203,13 @@ impl MemoryStore {
             return Ok(None);
         };
         let (bytes_before, changes_before) = usage(&record.chat);
+        let version_before = record.chat.as_ref().map(ChatRecord::version);
         let result = change(&mut record.chat, now);
         let (bytes, changes) = usage(&record.chat);
         state.add_used_bytes(bytes - bytes_before);
+        if changes > changes_before {
+            state.add_chat_events(id, version_before, action);
+        }
         drop(state);
         if changes > changes_before {
             self.chat_signals.send(id.clone());
@@ -219,14 +225,13 @@ impl MemoryStore {
             let with_chat = with_chat.filter(|(_, record)| record.chat.is_some());
             with_chat.map(|(id, _)| id.clone()).collect()
         };
+        let action = ChatAction::ClientTimeout;
         for id in ids {
             let apply = |existing: &mut Option<ChatRecord>, now| {
-                existing
-                    .as_mut()
-                    .map(|record| record.apply(&ChatAction::ClientTimeout, now))
+                existing.as_mut().map(|record| record.apply(&action, now))
             };
             // It requires no free space, so it does not fail.
-            drop(self.with_chat(&id, 0, apply));
+            drop(self.with_chat(&id, 0, &action, apply));
         }
     }
 }

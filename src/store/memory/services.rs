@@ -21,7 +21,6 @@ impl ServiceStore for MemoryStore {
         if !binaries(&service.data).all(|binary| state.is_uploaded(binary)) {
             return Ok(CreateResult::UploadLost);
         }
-        state.check_room_for(&service.data)?;
         let (claim, response) = service.idempotency.unzip();
         let record = ServiceRecord {
             definition: service.definition,
@@ -35,10 +34,14 @@ impl ServiceStore for MemoryStore {
                 .into_iter()
                 .map(|booking| (booking.group, booking.id))
                 .collect(),
+            webhook: service.webhook,
+            is_pending: service.is_pending,
             ..ServiceRecord::default()
         };
+        state.check_room_for_service(&record, &service.data)?;
         state.insert(service.id.clone(), record);
         state.set_values(&service.id, service.data);
+        state.add_created_event(&service.id);
         Ok(CreateResult::Created)
     }
 
@@ -54,7 +57,10 @@ impl ServiceStore for MemoryStore {
     }
 
     async fn set_end(&self, id: &ServiceId, end: Timestamp) -> Result<Option<()>, StoreError> {
-        Ok(self.state().set_end(id, end))
+        let mut state = self.state();
+        let changed = state.set_end(id, end);
+        state.add_expiration_event(id);
+        Ok(changed)
     }
 
     async fn finish_create(

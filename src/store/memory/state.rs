@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     mem,
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -19,23 +18,27 @@ pub(super) use self::{
     ended_service::EndedService,
     group_state::{AllocationResult, GroupState},
     service_record::ServiceRecord,
+    webhooks::WebhookTable,
 };
 use crate::{
     model::{
-        Binary, BlobId, Booking, BookingId, Call, Group, IdempotencyKey, KeyName, Revision,
-        ServiceId, StatusRequest, StoreError, StoredCatalog, Timestamp, Value,
+        BlobId, Booking, BookingId, Call, Group, IdempotencyKey, KeyName, Revision, ServiceId,
+        StatusRequest, StoreError, StoredCatalog, Timestamp, Value, webhook::EventType,
     },
-    store::{UPLOAD_TTL, clock::AnchoredClock},
+    store::clock::AnchoredClock,
 };
 
 mod audit_log;
+mod blobs;
 mod chat_record;
 mod ended_service;
+mod endpoint_queue;
 mod expiry_queue;
 mod group_state;
 mod rate_limits;
 mod service_record;
 mod values;
+mod webhooks;
 
 #[derive(Default)]
 struct Blob {
@@ -71,6 +74,7 @@ pub(super) struct State {
     pub(super) status_requests: HashMap<String, StatusRequest>,
     /// The available agents: the end of the availability and the definitions, by user name.
     pub(super) agents: HashMap<String, (Timestamp, Vec<String>)>,
+    pub(super) webhooks: WebhookTable,
     pub(super) clock: AnchoredClock,
     /// The largest revision of all storages. New ones begin after it, so those of a custom id that is used again are
     /// larger than before.
@@ -95,6 +99,7 @@ impl State {
             replicas: BTreeMap::new(),
             status_requests: HashMap::new(),
             agents: HashMap::new(),
+            webhooks: WebhookTable::default(),
             clock,
             last_revision: Revision::default(),
             used_bytes: 0,
@@ -105,12 +110,19 @@ impl State {
     /// Removes everything that expires at or before `now`.
     pub(super) fn remove_expired(&mut self, now: Timestamp) {
         self.rate_limits.remove_expired(now);
-        for group in self.groups.values_mut() {
+        let mut with_events = Vec::new();
+        for (name, group) in &mut self.groups {
             group.reclaim(now);
+            if !group.events.is_empty() {
+                with_events.push(name.clone());
+            }
+        }
+        for group in with_events {
+            self.add_number_events(&group);
         }
         while let Some(expiry) = self.expiries.pop_expired(now) {
             match expiry {
-                Expiry::Service(id) => drop(self.delete(&id)),
+                Expiry::Service(id) => drop(self.end_service(&id, EventType::ServiceExpired)),
                 Expiry::Blob(blob) => self.drop_blob(&blob),
                 Expiry::Claim(key) => drop(self.claims.remove(&key)),
             }
@@ -143,13 +155,13 @@ impl State {
     /// Checks that there is space for the strings of `values`; the chunks of binaries have been counted
     /// already.
     pub(super) fn check_room_for(&self, values: &[(KeyName, Value)]) -> Result<(), StoreError> {
-        let required = values.iter().map(|(name, value)| cost(name, value)).sum();
-        self.check_room(required)
+        self.check_room(cost_of(values))
     }
 
     pub(super) fn check_room(&self, required: usize) -> Result<(), StoreError> {
-        if self.used_bytes + required > self.max_bytes {
-            let message = format!("{} of {} bytes are in use", self.used_bytes, self.max_bytes);
+        let used_bytes = self.used_bytes + self.webhooks.used_bytes();
+        if used_bytes + required > self.max_bytes {
+            let message = format!("{used_bytes} of {} bytes are in use", self.max_bytes);
             return Err(StoreError::Full(message));
         }
         Ok(())
@@ -193,8 +205,9 @@ impl State {
             record.bookings.retain(|(_, recorded)| recorded != booking);
         }
         if let Some(state) = self.groups.get_mut(group) {
-            state.release(booking, self.clock.now());
+            state.release(booking, EventType::NumberReleased, self.clock.now());
         }
+        self.add_number_events(group);
     }
 
     /// Returns the service of the newest booking that matches a call, and releases its number.
@@ -209,7 +222,8 @@ impl State {
             Some((booking, group))
         });
         let (booking, group) = newest.max()?;
-        let entry = self.groups.get_mut(group)?.release(&booking, now)?;
+        let state = self.groups.get_mut(group)?;
+        let entry = state.release(&booking, EventType::NumberMatched, now)?;
         self.release_number(&entry.service, group, &booking);
         Some(entry.service)
     }
@@ -230,7 +244,13 @@ impl State {
 
     /// Deletes a service with all its resources.
     pub(super) fn delete(&mut self, id: &ServiceId) -> Option<()> {
+        self.end_service(id, EventType::ServiceDeleted)
+    }
+
+    /// Removes a service with all its resources; `event_type` is the reason.
+    fn end_service(&mut self, id: &ServiceId, event_type: EventType) -> Option<()> {
         let mut record = self.services.remove(id)?;
+        self.add_end_event(id, &record, event_type);
         self.expiries.cancel(record.expiry_key);
         let sessions = mem::take(&mut record.sessions);
         if !sessions.is_empty() {
@@ -239,8 +259,9 @@ impl State {
         }
         for (group, booking) in &record.bookings {
             if let Some(state) = self.groups.get_mut(group) {
-                state.release(booking, self.clock.now());
+                state.release(booking, EventType::NumberReleased, self.clock.now());
             }
+            self.add_number_events(group);
         }
         if let Some(key) = &record.claim
             && self
@@ -259,58 +280,13 @@ impl State {
         self.used_bytes -= values.map(|(name, value)| cost(name, value)).sum::<usize>();
         Some(())
     }
-
-    pub(super) fn read_chunk(&self, blob: &BlobId, index: u64) -> Option<Bytes> {
-        let index = usize::try_from(index).ok()?;
-        self.blobs.get(blob)?.chunks.get(index).cloned()
-    }
-
-    pub(super) fn is_uploaded(&self, binary: &Binary) -> bool {
-        let stored = self
-            .blobs
-            .get(&binary.blob)
-            .map_or(0, |blob| blob.chunks.len());
-        stored as u64 == binary.chunks()
-    }
-
-    pub(super) fn write_chunk(
-        &mut self,
-        id: &BlobId,
-        index: u64,
-        chunk: &[u8],
-    ) -> Result<(), StoreError> {
-        self.check_room(chunk.len())?;
-        let blob = self.blobs.entry(id.clone()).or_default();
-        if blob.chunks.len() as u64 != index {
-            return Err(StoreError::Bug(format!("chunk {index} is out of order")));
-        }
-        blob.chunks.push(Bytes::copy_from_slice(chunk));
-        self.used_bytes += chunk.len();
-        self.expire_blob_in(id, UPLOAD_TTL);
-        Ok(())
-    }
-
-    fn expire_blob_in(&mut self, id: &BlobId, ttl: Duration) {
-        let Some(previous) = self.blobs.get_mut(id).map(|blob| blob.expiry_key.take()) else {
-            return;
-        };
-        self.expiries.cancel(previous);
-        let expiry_key = self
-            .expiries
-            .schedule(self.clock.now().after(ttl), Expiry::Blob(id.clone()));
-        if let Some(blob) = self.blobs.get_mut(id) {
-            blob.expiry_key = Some(expiry_key);
-        }
-    }
-
-    pub(super) fn drop_blob(&mut self, id: &BlobId) {
-        if let Some(blob) = self.blobs.remove(id) {
-            self.expiries.cancel(blob.expiry_key);
-            self.used_bytes -= blob.chunks.iter().map(Bytes::len).sum::<usize>();
-        }
-    }
 }
 
 fn blob_of(value: &Value) -> Option<BlobId> {
     value.binary().map(|binary| binary.blob.clone())
+}
+
+/// The accounted bytes of these keys, without the chunks of binaries.
+fn cost_of(values: &[(KeyName, Value)]) -> usize {
+    values.iter().map(|(name, value)| cost(name, value)).sum()
 }

@@ -10,24 +10,30 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::Cmd;
 
-use self::matching::BookingMatch;
+pub(super) use self::{format::strategy_name, release::ReleaseReason};
+use self::{
+    format::{format_webhooks, parse_booking},
+    matching::BookingMatch,
+};
 use super::{
     OWNED_TTL_MARGIN, RedisStore,
     connection::parse_reply,
     keys::{self, OwnedResource},
     millis,
     script_reply::{ScriptReply, reply_array},
-    scripts::{BOOK_NUMBER, EXTEND_BOOKINGS, REGISTER_OWNED, RELEASE, UNREGISTER_PENDING, evalsha},
+    scripts::{BOOK_NUMBER, EXTEND_BOOKINGS, REGISTER_OWNED, UNREGISTER_PENDING, evalsha},
 };
 use crate::{
     model::{
-        AllocationStrategy, BookResult, Booking, BookingId, BookingOwner, BookingRequest, Call,
-        Group, MatchResult, PoolUsage, ServiceId, StoreError, Timestamp,
+        BookResult, Booking, BookingId, BookingOwner, BookingRequest, Call, Group, MatchResult,
+        ServiceId, StoreError, Timestamp,
     },
-    store::{BookingStore, ServiceStore},
+    store::{BookingStore, ServiceStore, webhook_hub::Outbox},
 };
 
+mod format;
 mod matching;
+mod release;
 
 /// The time after which a service whose create has begun but not completed is abandoned.
 pub(super) const PENDING_CREATE_TTL: Duration = Duration::from_secs(30);
@@ -60,8 +66,15 @@ impl BookingStore for RedisStore {
             self.unregister_booking(owner, group, &booking).await?;
             return Ok(BookResult::ServiceNotFound);
         }
+        let webhooks = request.webhooks.as_ref();
+        let webhooks = webhooks.map(|webhooks| format_webhooks(&group.name, webhooks));
+        let mut attempts = 0;
         let mut book = || {
-            let keys = self.keys.group(&group.name);
+            attempts += 1;
+            let mut keys = self.keys.group(&group.name).to_vec();
+            if webhooks.is_some() {
+                keys.push(self.keys.group_exhausted(&group.name));
+            }
             let mut call = evalsha(&BOOK_NUMBER, &keys);
             call.arg(now.millis())
                 .arg(until.millis())
@@ -74,18 +87,26 @@ impl BookingStore for RedisStore {
             call.arg(backup.map_or("", |number| &number.subscriber));
             call.arg(&request.region);
             call.arg(u8::from(request.codes.is_some()));
+            call.arg(webhooks.as_deref().unwrap_or_default());
+            call.arg(u8::from(attempts >= MAX_CODE_ATTEMPTS));
             if let Some(codes) = &request.codes {
                 call.arg(codes.candidates(CODES_PER_ATTEMPT));
             }
             call
         };
         for _ in 0..MAX_CODE_ATTEMPTS {
-            match self.run_group_script(group, &mut book).await? {
+            let reply = self.run_group_script(group, &mut book).await?;
+            if webhooks.is_some() {
+                self.webhooks.relay(Outbox::Group(group.name.clone()));
+            }
+            match reply {
                 ScriptReply::Done(reply) => {
                     if !owner.is_new() && self.definition(id).await?.is_none() {
                         // The service ended meanwhile, and the cleanup may have missed this booking.
-                        let release = self.release_command(&group.name, &[&booking]);
-                        self.redis.query_replicated::<()>(&release).await?;
+                        let reason = ReleaseReason::Released;
+                        let release = self.release_command(&group.name, &[&booking], reason);
+                        let reply = self.redis.query_replicated(&release).await?;
+                        self.released(&group.name, reply)?;
                         return Ok(BookResult::ServiceNotFound);
                     }
                     let expires_in = until.since(now);
@@ -115,18 +136,21 @@ impl BookingStore for RedisStore {
         let mut unregister = evalsha(&UNREGISTER_PENDING, &keys);
         unregister.arg(keys::owned_booking_field(&booking.group, &booking.id));
         if self.redis.query(&unregister).await? {
-            let release = self.release_command(&booking.group, &[&booking.id]);
-            self.redis.query::<()>(&release).await?;
+            let reason = ReleaseReason::Released;
+            let release = self.release_command(&booking.group, &[&booking.id], reason);
+            let reply = self.redis.query(&release).await?;
+            self.released(&booking.group, reply)?;
         }
         Ok(())
     }
 
     async fn release_number(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError> {
-        let release = self.release_command(&booking.group, &[&booking.id]);
+        let reason = ReleaseReason::Released;
+        let release = self.release_command(&booking.group, &[&booking.id], reason);
         let unregister = self.unregister_command(id, &booking.group, &booking.id);
-        self.redis
-            .pipeline_ordered(vec![release, unregister])
-            .await?;
+        let both = vec![release, unregister];
+        let [reply, _unregistered] = reply_array(self.redis.pipeline_ordered(both).await?)?;
+        self.released(&booking.group, reply)?;
         Ok(())
     }
 
@@ -148,14 +172,14 @@ impl BookingStore for RedisStore {
                 before = Some(booking);
                 continue;
             }
-            let release = self.release_command(group, &[&booking]);
+            let release = self.release_command(group, &[&booking], ReleaseReason::Matched);
             let unregister = self.unregister_command(&id, group, &booking);
-            let [released, _unregistered] = reply_array(
+            let [reply, _unregistered] = reply_array(
                 self.redis
                     .pipeline_ordered(vec![release, unregister])
                     .await?,
             )?;
-            if parse_reply::<usize>(released)? == 1 {
+            if self.released(group, reply)? == 1 {
                 return Ok(MatchResult::Matched(id));
             }
             // Another call matched the booking first.
@@ -266,23 +290,6 @@ impl RedisStore {
         unregister
     }
 
-    /// The command that releases these bookings of a group.
-    pub(super) fn release_command(&self, group: &str, bookings: &[&BookingId]) -> Cmd {
-        let mut release = evalsha(&RELEASE, &self.keys.group(group));
-        release.arg(0);
-        for booking in bookings {
-            release.arg(booking.as_str());
-        }
-        release
-    }
-
-    /// Releases at most `limit` expired bookings of a group and returns their number.
-    pub(super) async fn reclaim(&self, group: &str, limit: usize) -> Result<usize, StoreError> {
-        let mut release = evalsha(&RELEASE, &self.keys.group(group));
-        release.arg(limit);
-        self.redis.query(&release).await
-    }
-
     /// Updates the expiration of these bookings to that of their service.
     pub(super) async fn extend_bookings(
         &self,
@@ -301,35 +308,4 @@ impl RedisStore {
         self.redis.pipeline_unordered(commands.collect()).await?;
         Ok(())
     }
-}
-
-pub(super) fn strategy_name(strategy: AllocationStrategy) -> &'static str {
-    match strategy {
-        AllocationStrategy::Random => "random",
-        AllocationStrategy::RoundRobin => "round_robin",
-        AllocationStrategy::Exclusive => "exclusive",
-    }
-}
-
-fn parse_booking(
-    group: &Group,
-    id: BookingId,
-    expires_in: Duration,
-    request: &BookingRequest,
-    reply: Vec<String>,
-) -> Result<Booking, StoreError> {
-    let [number, code, size, free] = <[String; 4]>::try_from(reply)
-        .map_err(|reply| StoreError::Corrupt(format!("booked number: {reply:?}")))?;
-    let count = |text: &str| text.parse().unwrap_or_default();
-    Ok(Booking {
-        id,
-        group: group.name.clone(),
-        number,
-        code: Some(code).filter(|code| !code.is_empty()),
-        expires_in,
-        pool: request.include_pool.then(|| PoolUsage {
-            size: count(&size),
-            free: count(&free),
-        }),
-    })
 }

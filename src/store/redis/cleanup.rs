@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     model::{Groups, ServiceId, StoreError, readiness::Readiness},
-    store::BackendSessions,
+    store::{BackendSessions, webhook_hub::Outbox},
 };
 
 /// The TTL of the cleanup lease, and the interval of its renewal.
@@ -51,6 +51,9 @@ const MAX_QUEUED_SESSIONS: usize = 10_000;
 const TERMINATE_MARGIN: Duration = Duration::from_secs(5);
 /// The maximum number of expired bookings released at once.
 const EXPIRED_BATCH: usize = 200;
+/// The interval of the search for webhook endpoints that are not used any more, and the time after which they are removed.
+const ENDPOINT_CHECK_INTERVAL: Duration = Duration::from_secs(2 * 3_600);
+const UNUSED_ENDPOINT_TTL: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// A service that has presumably ended.
 struct CleanupCandidate {
     id: ServiceId,
@@ -82,6 +85,7 @@ struct Cleaner<'a> {
     renewed_at: time::Instant,
     swept_at: Option<time::Instant>,
     reconciled_at: Option<time::Instant>,
+    endpoints_checked_at: time::Instant,
 }
 
 impl RedisStore {
@@ -106,12 +110,14 @@ impl RedisStore {
             renewed_at: time::Instant::now(),
             swept_at: None,
             reconciled_at: None,
+            endpoints_checked_at: time::Instant::now(),
         };
         let termination = self.terminate_sessions(session_queue, &*sessions);
         let statistics = self.collect_deployment_stats(current_groups);
         let checks = self.monitor_servers(&readiness);
         tokio::join!(
             self.listen(ended),
+            self.relay_events(),
             cleaner.run(queue),
             termination,
             statistics,
@@ -238,11 +244,33 @@ impl Cleaner<'_> {
                 self.renew_lease_if_due().await?;
             }
         }
+        let current = groups.current.iter().map(|group| &group.name);
+        let outboxes = current.chain(&groups.retired).cloned().map(Outbox::Group);
+        if let Err(error) = self.store.relay(&outboxes.collect::<Vec<_>>()).await {
+            debug!(%error, "webhook events of groups not relayed");
+        }
+        self.remove_unused_endpoints().await;
         // Last, and regardless of the result: nothing depends on the list.
         if let Err(error) = self.store.prune_listings().await {
             debug!(%error, "expired services not removed from the list");
         }
         Ok(())
+    }
+
+    /// Removes webhook endpoints that no replica has had in its catalog for a week. Not in the first interval, in which
+    /// the replicas record the endpoints of their catalogs.
+    async fn remove_unused_endpoints(&mut self) {
+        if self.endpoints_checked_at.elapsed() < ENDPOINT_CHECK_INTERVAL {
+            return;
+        }
+        self.endpoints_checked_at = time::Instant::now();
+        let remove = async {
+            let since = self.store.redis.now()?.before(UNUSED_ENDPOINT_TTL);
+            self.store.remove_unused_endpoints(since).await
+        };
+        if let Err(error) = remove.await {
+            debug!(%error, "unused webhook endpoints not removed");
+        }
     }
 
     /// Renews the lease during long work, if it is due.

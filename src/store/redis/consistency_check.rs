@@ -95,36 +95,44 @@ impl RedisStore {
             due.arg(self.keys.index_shard(shard)).arg("-inf").arg(now);
             let due: Vec<String> = self.redis.query(&due).await?;
             let due: Vec<ServiceId> = due.into_iter().map(ServiceId::from).collect();
-            self.report_ended("index entry of", &due, report).await?;
+            self.report_ended("index entry", &due, report).await?;
         }
         for node in self.redis.nodes() {
-            self.find_leftover_lists(&node, now, report).await?;
+            let owned = self.keys.owned_pattern();
+            let id = |key: &str| self.keys.owned_service_id(key);
+            self.find_leftover_keys(&node, "resource list", owned, id, report)
+                .await?;
+            let events = self.keys.events_pattern();
+            let id = |key: &str| self.keys.events_service_id(key);
+            self.find_leftover_keys(&node, "outbox", events, id, report)
+                .await?;
         }
         Ok(())
     }
 
-    async fn find_leftover_lists(
+    /// Finds keys of ended services that match `pattern`; `id_of` returns the id in a key.
+    async fn find_leftover_keys(
         &self,
         node: &Node,
-        now: i64,
+        kind: &str,
+        pattern: String,
+        id_of: impl Fn(&str) -> Option<ServiceId>,
         report: &mut ConsistencyReport,
     ) -> Result<(), StoreError> {
+        let now = self.redis.now()?.millis();
         let mut cursor = "0".to_owned();
         loop {
             let mut scan = cmd("SCAN");
             scan.arg(&cursor)
                 .arg("MATCH")
-                .arg(self.keys.owned_pattern())
+                .arg(&pattern)
                 .arg("COUNT")
                 .arg(BATCH);
             let (next, found): (String, Vec<String>) = node.query(&scan).await?;
-            let ids: Vec<_> = found
-                .iter()
-                .filter_map(|key| self.keys.owned_service_id(key))
-                .collect();
+            let ids: Vec<_> = found.iter().filter_map(|key| id_of(key)).collect();
             let mut ids = self.without_scheduled_cleanup(ids, now).await?;
             ids.dedup();
-            self.report_ended("resource list of", &ids, report).await?;
+            self.report_ended(kind, &ids, report).await?;
             if next == "0" {
                 return Ok(());
             }
@@ -166,7 +174,7 @@ impl RedisStore {
             let ended = batch.iter().zip(active).filter(|(_, active)| !active);
             report
                 .leftovers
-                .extend(ended.map(|(id, _)| format!("{kind} service {id}")));
+                .extend(ended.map(|(id, _)| format!("{kind} of service {id}")));
         }
         Ok(())
     }

@@ -13,7 +13,19 @@ use super::{
     script_reply::ScriptReply,
     scripts::{SET_END, evalsha},
 };
-use crate::model::{BookingId, ServiceId, StoreError, Timestamp};
+use crate::{
+    model::{BookingId, ServiceId, StoreError, Timestamp},
+    store::webhook_hub::Outbox,
+};
+
+/// The reason of a change of the expiration time.
+#[derive(Clone, Copy)]
+pub(super) enum EndChange<'a> {
+    /// A request to change it.
+    Update,
+    /// The create is finished. The text becomes the response to repeated creates.
+    FinishCreate(Option<&'a str>),
+}
 
 /// What a service has outside of its hash, as far as it is known.
 #[derive(Default)]
@@ -25,6 +37,8 @@ pub(super) struct KnownResources {
     bookings: Vec<(String, BookingId)>,
     /// The fields of `own:{id}` that have no key in the slot of the service.
     other_fields: Vec<String>,
+    /// Whether one of the keys in the slot is the outbox.
+    has_outbox: bool,
 }
 
 impl KnownResources {
@@ -43,6 +57,11 @@ impl KnownResources {
                 }
                 Some(OwnedResource::Chat) => {
                     known.in_slot.push((keys.chat(id), field));
+                    continue;
+                }
+                Some(OwnedResource::Webhook) => {
+                    known.has_outbox = true;
+                    known.in_slot.push((keys.events(id), field));
                     continue;
                 }
                 Some(OwnedResource::Booking(group, booking)) => {
@@ -73,13 +92,17 @@ impl KnownResources {
 }
 
 impl RedisStore {
-    /// Changes the expiration time; a `response` becomes the response to repeated creates.
+    /// Changes the expiration time.
     pub(super) async fn change_end(
         &self,
         id: &ServiceId,
         end: Timestamp,
-        response: Option<&str>,
+        change: EndChange<'_>,
     ) -> Result<Option<()>, StoreError> {
+        let (finishes, response) = match change {
+            EndChange::Update => (false, None),
+            EndChange::FinishCreate(response) => (true, response),
+        };
         let mut known = KnownResources::default();
         for _ in 0..MAX_ATTEMPTS {
             let mut keys = vec![self.keys.service(id), self.keys.owned(id)];
@@ -88,19 +111,28 @@ impl RedisStore {
             set.arg(self.redis.now()?.millis()).arg(end.millis());
             set.arg(millis(OWNED_TTL_MARGIN)).arg(&known.claim);
             set.arg(response.unwrap_or_default());
+            set.arg(u8::from(finishes));
+            set.arg(if known.has_outbox { id.as_str() } else { "" });
             for field in known.fields() {
                 set.arg(field);
             }
-            let (schedule, list) = (
-                self.schedule_cleanup_by(id, end),
-                self.update_listing(id, end),
-            );
+            let schedule = if known.has_outbox {
+                self.schedule_outbox_check(id, end)?
+            } else {
+                self.schedule_cleanup_by(id, end)
+            };
+            let list = self.update_listing(id, end);
             match self
                 .redis
                 .with_cleanup_index_and_listing(Some(schedule), list, set)
                 .await?
             {
-                ScriptReply::Done(_) => return Ok(Some(())),
+                ScriptReply::Done(_) => {
+                    if known.has_outbox {
+                        self.webhooks.relay(Outbox::Service(id.clone()));
+                    }
+                    return Ok(Some(()));
+                }
                 ScriptReply::Refused(_) => {
                     self.unlist(id).await;
                     return Ok(None);

@@ -25,7 +25,7 @@ impl RedisStore {
     /// remain; removed numbers do not become free again.
     pub(super) async fn sync_group(&self, group: &Group) -> Result<(), StoreError> {
         let keys = self.keys.group(&group.name);
-        let [.., version, _regions] = &keys;
+        let [.., version, _regions, _events] = &keys;
         let current: Option<String> = self.redis.query(cmd("GET").arg(version)).await?;
         if current.as_deref() == Some(group.version.as_str()) {
             return Ok(());
@@ -70,7 +70,7 @@ impl RedisStore {
     /// free again.
     pub(super) async fn empty_group(&self, name: &str) -> Result<(), StoreError> {
         let keys = self.keys.group(name);
-        let [.., version, _regions] = &keys;
+        let [.., version, _regions, _events] = &keys;
         // Without a version the group is empty already.
         let has_numbers: bool = self.redis.query(cmd("EXISTS").arg(version)).await?;
         if !has_numbers || !self.acquire_sync_lock(name).await? {
@@ -98,8 +98,8 @@ impl RedisStore {
         ))
     }
 
-    async fn sync_numbers(&self, group: &Group, keys: &[String; 8]) -> Result<(), StoreError> {
-        let [.., version, _regions] = keys;
+    async fn sync_numbers(&self, group: &Group, keys: &[String; 9]) -> Result<(), StoreError> {
+        let [.., version, _regions, _events] = keys;
         let numbers: Vec<_> = group.numbers.iter().enumerate().collect();
         for batch in numbers.chunks(SYNC_BATCH) {
             let mut sync = evalsha(&SYNC_GROUP, keys);
@@ -125,7 +125,7 @@ impl RedisStore {
     /// Removes all numbers of a group except `wanted`, and returns how many.
     async fn remove_other_numbers(
         &self,
-        keys: &[String; 8],
+        keys: &[String; 9],
         wanted: &[AccessNumber],
     ) -> Result<usize, StoreError> {
         let [_, numbers, ..] = keys;

@@ -4,10 +4,10 @@
 //! |---|---|---|---|
 //! | `svc:{id}` | hash | the service: the fields below, and its strings under their names | until the end of the service |
 //! | `blob:{id}:<blob>` | hash | a binary in chunks: fields `0`, `1`, ... | minutes during the upload, then until the end of the service |
-//! | `own:{id}` | hash | the resources of the service outside of `svc:{id}`: `blob:<blob>` per binary, `book:<group>:<booking>` per booking, `sess:...` per session, `chat` for a chat; during the cleanup also `_over`, the time at which it detected the end | until an hour after the end of the service |
+//! | `own:{id}` | hash | the resources of the service outside of `svc:{id}`: `blob:<blob>` per binary, `book:<group>:<booking>` per booking, `sess:...` per session, `chat` for a chat, `hook:...` for the subscription of its webhook; during the cleanup also `_over`, the time at which it detected the end | until an hour after the end of the service |
 //! | `chat:{id}` | hash | the chat of the service: its state and its events, see `scripts/chats.lua` | until the end of the service |
 //! | `idem:{digest}` | string | the service id that an idempotency key is bound to; the digest is over caller and key | a day, then until the end of the service |
-//! | `grp:{group}:...` | see `scripts/bookings.lua` | the numbers of a resource group and their bookings | none; entries have expiration times |
+//! | `grp:{group}:...` | see `scripts/bookings.lua` | the numbers of a resource group and their bookings | none; entries have expiration times, `:exhausted` expires after a minute |
 //! | `rl:{<kind>/<subject>}` | string | a rate limit counter; the kinds are in [`Keys::rate_limit`] | `rate_limit.window_seconds` after the first increment |
 //! | `idx:{00}` .. `idx:{3f}` | zset | the cleanup index: service ids with resources, by the time at which the sweep checks them | none; swept |
 //! | `end:{00}` .. `end:{3f}` | zset | the list of services for the admin queries: service ids by expiration time | none; swept |
@@ -20,6 +20,9 @@
 //! | `{catalog}:replicas` | hash | the running replicas: the time of the last heartbeat, a line feed and the heartbeat; by `<replica>:status` the last status that was requested for one: the time, the status and the user name, on a line each | a minute |
 //! | `session:{<id>}` | string | an admin session, including its latest end | `admin.session_idle_seconds` after the last request |
 //! | `probe:{<tag>}` | string | no content: probes of rights and keyspace notifications create it, delete it and let it expire; the readiness check reads it, and writes it if it exists | milliseconds |
+//! | `events:{id}` | list | the outbox of a service: events that are not in the queues of their endpoints yet, see `scripts/events.lua` | none; relayed within seconds |
+//! | `webhook:{<endpoint>}:...` | see `scripts/webhooks.lua` | the pending events and dead letters of a webhook endpoint, `services/<name>` or `resources/<name>` | none; bounded, and removed a week after the endpoint was last used |
+//! | `{webhooks}:endpoints` | zset | the webhook endpoints by the time at which they were last used, to the hour | none; swept |
 //! | `lease:cleanup` | string | a random token of the cleanup leader | 5 s |
 //!
 //! `{...}` is the Cluster hash tag: the keys of one service share a slot, so one script can change them
@@ -29,63 +32,27 @@
 use std::{borrow::Cow, fmt::Display};
 
 use crate::model::{
-    BlobId, IdempotencyKey, KeyName, RateLimitKey, ServiceId,
+    BlobId, IdempotencyKey, RateLimitKey, ServiceId,
     comet::{CometSessionId, CometUser},
     stable_hash,
+    webhook::WebhookEndpoint,
 };
 
-pub(super) use self::owned_resource::{
-    OWNED_CHAT, OwnedResource, owned_blob_field, owned_booking_field, owned_booking_prefix,
-    owned_session_field,
+pub(super) use self::{
+    field::{
+        BACKEND, CHAT_PRESENCE, CHAT_SUMMARY, CHAT_VERSION, CLAIM, COMET_VERSION, CREATED,
+        DEFINITION, END, ENDED_SINCE, Field, GMS_USER, HAS_RESOURCES, HOOK, PENDING_HOOK, RESPONSE,
+        REVISION, SESSION, STORAGE_VERSION, binary_field,
+    },
+    owned_resource::{
+        OWNED_CHAT, OwnedResource, owned_blob_field, owned_booking_field, owned_booking_prefix,
+        owned_session_field, owned_webhook_field,
+    },
 };
 
+mod field;
 mod owned_resource;
 
-/// Field: the name of the configured service.
-pub(super) const DEFINITION: &str = "_service";
-/// Field: the creation time in milliseconds.
-pub(super) const CREATED: &str = "_created";
-/// Field: the expiration time in milliseconds; equal to the expiration of the key.
-pub(super) const END: &str = "_end";
-/// Field: the revision of the storage. Absent before the first change: it is then the creation time in microseconds.
-pub(super) const REVISION: &str = "_rev";
-/// Field: the `gms_user` of the create request.
-pub(super) const GMS_USER: &str = "_gms_user";
-/// Field: the Redis key of its idempotency key, if any.
-pub(super) const CLAIM: &str = "_claim";
-/// Field: the value for a repeated create: the digest of the request, and the response once it is known.
-pub(super) const RESPONSE: &str = "_answer";
-/// Field: the backend of its session, if any.
-pub(super) const BACKEND: &str = "_backend";
-/// Field: the id of the session on that backend.
-pub(super) const SESSION: &str = "_session";
-/// Field: set if a storage area has or had resources in `own:{id}`.
-pub(super) const HAS_RESOURCES: &str = "_own";
-/// Prefix of the field of a binary's descriptor, before the name of the binary.
-const BINARY: &str = "_bin:";
-/// Field of `own:{id}`: the cleanup has begun; the value is the time at which it detected the end.
-pub(super) const ENDED_SINCE: &str = "_over";
-/// Fields of `comet:{user}`: the number of signals about the user, and two that do not exist, as in [`CHAT_VERSION`].
-pub(super) const COMET_VERSION: [&str; 3] = ["changes", "ended", "typing"];
-/// Field of `chat:{id}`: the position of the last event.
-const CHAT_LAST: &str = "last";
-/// Fields of `chat:{id}`: those of a summary.
-pub(super) const CHAT_SUMMARY: [&str; 8] = [
-    "definition",
-    "nickname",
-    "subject",
-    "started",
-    "last_at",
-    CHAT_LAST,
-    "ended",
-    "members",
-];
-/// Fields of `chat:{id}`: those that a poll reads.
-pub(super) const CHAT_VERSION: [&str; 3] = [CHAT_LAST, "ended", "typing"];
-/// Fields of `svc:{id}` that a poll reads, and one that does not exist.
-pub(super) const STORAGE_VERSION: [&str; 3] = [REVISION, CREATED, "_typing"];
-/// Fields of `chat:{id}`: whether the client is present, when it was last seen, and its timeout in milliseconds.
-pub(super) const CHAT_PRESENCE: [&str; 3] = ["present", "seen", "timeout"];
 /// The number of shards of the cleanup index, and of the list of services.
 pub(super) const SHARDS: u64 = 64;
 
@@ -119,6 +86,17 @@ impl Keys {
 
     pub(super) fn chat(&self, id: &ServiceId) -> String {
         [&self.prefix, "chat:{", &encode_tag(id.as_str()), "}"].concat()
+    }
+
+    /// The outbox of a service.
+    pub(super) fn events(&self, id: &ServiceId) -> String {
+        [&self.prefix, "events:{", &encode_tag(id.as_str()), "}"].concat()
+    }
+
+    /// Extracts the id from a key of [`Keys::events`].
+    pub(super) fn events_service_id(&self, key: &str) -> Option<ServiceId> {
+        let rest = key.strip_prefix(&self.prefix)?.strip_prefix("events:{")?;
+        Some(ServiceId::from(decode_tag(rest.strip_suffix('}')?)))
     }
 
     /// A user of Bayeux sessions.
@@ -168,13 +146,41 @@ impl Keys {
         [&self.prefix, "rl:{", kind, "/", subject, "}"].concat()
     }
 
-    /// The eight keys of a group, in the order of `scripts/bookings.lua`.
-    pub(super) fn group(&self, group: &str) -> [String; 8] {
+    /// The nine keys of a group, in the order of `scripts/bookings.lua`.
+    pub(super) fn group(&self, group: &str) -> [String; 9] {
         let parts = [
             "free", "numbers", "booked", "bookings", "index", "codes", "version", "regions",
+            "events",
         ];
         let tag = encode_tag(group);
         parts.map(|part| [&self.prefix, "grp:{", &tag, "}:", part].concat())
+    }
+
+    /// The eight keys of a webhook endpoint, in the order of `scripts/webhooks.lua`.
+    pub(super) fn webhook(&self, endpoint: &WebhookEndpoint) -> [String; 8] {
+        let parts = [
+            "events",
+            "order",
+            "due",
+            "attempts",
+            "pending",
+            "dead",
+            "dead_letters",
+            "state",
+        ];
+        let endpoint = endpoint.to_string();
+        let tag = encode_tag(&endpoint);
+        parts.map(|part| [&self.prefix, "webhook:{", &tag, "}:", part].concat())
+    }
+
+    /// The webhook endpoints that exist.
+    pub(super) fn webhook_endpoints(&self) -> String {
+        [&self.prefix, "{webhooks}:endpoints"].concat()
+    }
+
+    /// When a webhook endpoint got the last event that a group has no free number.
+    pub(super) fn group_exhausted(&self, group: &str) -> String {
+        [&self.prefix, "grp:{", &encode_tag(group), "}:exhausted"].concat()
     }
 
     /// The lock of the synchronization of a group.
@@ -251,6 +257,9 @@ impl Keys {
             ("session:", true),
             ("idx:", true),
             ("end:", true),
+            ("events:", true),
+            ("webhook:", true),
+            ("{webhooks}:", false),
             ("{chats}:", false),
             ("{catalog}:", false),
             ("lease:cleanup", false),
@@ -270,6 +279,11 @@ impl Keys {
     /// The `SCAN` pattern of all keys of [`Keys::owned`].
     pub(super) fn owned_pattern(&self) -> String {
         self.scan_pattern("own:{*}")
+    }
+
+    /// The `SCAN` pattern of all keys of [`Keys::events`].
+    pub(super) fn events_pattern(&self) -> String {
+        self.scan_pattern("events:{*}")
     }
 
     fn scan_pattern(&self, keys: &str) -> String {
@@ -309,32 +323,6 @@ fn decode_tag(tag: &str) -> String {
         return String::new();
     }
     tag.replace("%7D", "}").replace("%25", "%")
-}
-
-/// The field of the descriptor of the binary `name`.
-pub(super) fn binary_field(name: &KeyName) -> String {
-    [BINARY, name.as_str()].concat()
-}
-
-/// The kind of a field of `svc:{id}`.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Field<'a> {
-    /// A string key.
-    Text(&'a str),
-    /// The descriptor of the binary key with this name.
-    Binary(&'a str),
-    /// An internal field.
-    Internal,
-}
-
-impl<'a> Field<'a> {
-    pub(super) fn parse(field: &'a str) -> Self {
-        match field.strip_prefix(BINARY) {
-            Some(name) => Self::Binary(name),
-            None if field.starts_with('_') => Self::Internal,
-            None => Self::Text(field),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -27,6 +27,9 @@ impl LuaScript {
 /// Creates a complete service.
 pub(super) static CREATE: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/create.lua")]));
+/// Creates a complete service and writes its event.
+pub(super) static CREATE_WITH_EVENT: LazyLock<LuaScript> =
+    LazyLock::new(|| with_service_events(&[include_str!("scripts/create.lua")]));
 /// Reads all fields of a service, up to a size limit.
 pub(super) static READ_ALL: LazyLock<LuaScript> =
     LazyLock::new(|| with_revision(&[include_str!("scripts/read_all.lua")]));
@@ -46,14 +49,23 @@ pub(super) static CLEAR: LazyLock<LuaScript> =
 pub(super) static WATCH: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/watch.lua")));
 /// Changes the expiration of a service and of its resources.
-pub(super) static SET_END: LazyLock<LuaScript> =
-    LazyLock::new(|| with_resources(include_str!("scripts/set_end.lua")));
+pub(super) static SET_END: LazyLock<LuaScript> = LazyLock::new(|| {
+    with_service_events(&[
+        include_str!("scripts/resources.lua"),
+        include_str!("scripts/set_end.lua"),
+    ])
+});
 /// Records the backend session of a service.
 pub(super) static ATTACH_SESSION: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/attach_session.lua")));
 /// Deletes a service.
 pub(super) static DELETE: LazyLock<LuaScript> =
     LazyLock::new(|| with_revision(&[include_str!("scripts/delete.lua")]));
+/// Deletes a service and writes its event.
+pub(super) static DELETE_WITH_EVENT: LazyLock<LuaScript> = LazyLock::new(|| {
+    let revision = include_str!("scripts/revision.lua");
+    with_service_events(&[revision, include_str!("scripts/delete.lua")])
+});
 /// Changes the expiration of an idempotency key, or deletes it.
 pub(super) static EXTEND_IDEMPOTENCY_KEY: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/extend_idempotency_key.lua")]));
@@ -74,7 +86,7 @@ pub(super) static UNREGISTER_PENDING: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/unregister_pending.lua")));
 /// Decides that a service has ended, and returns its resources.
 pub(super) static CLAIM_CLEANUP: LazyLock<LuaScript> =
-    LazyLock::new(|| with_clock(&[include_str!("scripts/claim_cleanup.lua")]));
+    LazyLock::new(|| with_events(&[include_str!("scripts/claim_cleanup.lua")]));
 /// Reschedules the sweep of a service.
 pub(super) static RESCHEDULE_CLEANUP: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/reschedule_cleanup.lua")));
@@ -157,14 +169,32 @@ pub(super) static CLOSE_SESSION: LazyLock<LuaScript> =
 pub(super) static ADD_PUSHED_CHAT: LazyLock<LuaScript> =
     LazyLock::new(|| with_comet_functions(include_str!("scripts/add_pushed_chat.lua")));
 
+/// Adds events to a webhook endpoint.
+pub(super) static ADD_EVENTS: LazyLock<LuaScript> =
+    LazyLock::new(|| with_webhook_functions(include_str!("scripts/add_events.lua")));
+/// Claims due events of a webhook endpoint.
+pub(super) static CLAIM_DELIVERIES: LazyLock<LuaScript> =
+    LazyLock::new(|| with_webhook_functions(include_str!("scripts/claim_deliveries.lua")));
+/// Records results of deliveries.
+pub(super) static FINISH_DELIVERIES: LazyLock<LuaScript> =
+    LazyLock::new(|| with_webhook_functions(include_str!("scripts/finish_deliveries.lua")));
+/// Reads the state of a webhook endpoint.
+pub(super) static ENDPOINT_STATUS: LazyLock<LuaScript> =
+    LazyLock::new(|| with_webhook_functions(include_str!("scripts/endpoint_status.lua")));
+/// Makes dead letters pending again.
+pub(super) static RESEND_DEAD_LETTERS: LazyLock<LuaScript> =
+    LazyLock::new(|| with_webhook_functions(include_str!("scripts/resend_dead_letters.lua")));
+
 /// Reads the first bytes of values of a service.
 pub(super) static PREVIEWS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/previews.lua")));
 
 /// All scripts. Each connection loads them when it opens, so that `EVALSHA` finds them.
-pub(super) fn all() -> [&'static LuaScript; 43] {
+pub(super) fn all() -> [&'static LuaScript; 50] {
     [
         &CREATE,
+        &CREATE_WITH_EVENT,
+        &DELETE_WITH_EVENT,
         &WRITE,
         &WRITE_WITH_TTL,
         &CLEAR,
@@ -207,17 +237,22 @@ pub(super) fn all() -> [&'static LuaScript; 43] {
         &SET_SUBSCRIPTION,
         &CLOSE_SESSION,
         &ADD_PUSHED_CHAT,
+        &ADD_EVENTS,
+        &CLAIM_DELIVERIES,
+        &FINISH_DELIVERIES,
+        &ENDPOINT_STATUS,
+        &RESEND_DEAD_LETTERS,
     ]
 }
 
 /// Prepends the functions of the booking scripts to a script.
 fn with_booking_functions(script: &str) -> LuaScript {
-    with_clock(&[include_str!("scripts/bookings.lua"), script])
+    with_events(&[include_str!("scripts/bookings.lua"), script])
 }
 
 /// Prepends the functions of the chat scripts to a script.
 fn with_chat_functions(script: &str) -> LuaScript {
-    with_clock(&[include_str!("scripts/chats.lua"), script])
+    with_service_events(&[include_str!("scripts/chats.lua"), script])
 }
 
 /// Prepends the functions of the scripts of Bayeux sessions to a script.
@@ -225,14 +260,25 @@ fn with_comet_functions(script: &str) -> LuaScript {
     with_clock(&[include_str!("scripts/comet.lua"), script])
 }
 
-/// Prepends the functions of changes of expirations to a script.
-fn with_resources(script: &str) -> LuaScript {
-    with_clock(&[include_str!("scripts/resources.lua"), script])
+/// Prepends the functions of the scripts of webhook endpoints to a script.
+fn with_webhook_functions(script: &str) -> LuaScript {
+    with_clock(&[include_str!("scripts/webhooks.lua"), script])
 }
 
 /// Prepends the functions of revisions to the parts of a script.
 fn with_revision(parts: &[&str]) -> LuaScript {
     LuaScript::new(&[include_str!("scripts/revision.lua"), &parts.concat()].concat())
+}
+
+/// Prepends the functions that write events about services to a script.
+fn with_service_events(parts: &[&str]) -> LuaScript {
+    let functions = include_str!("scripts/service_events.lua");
+    with_events(&[functions, &parts.concat()])
+}
+
+/// Prepends the functions that write events to a script.
+fn with_events(parts: &[&str]) -> LuaScript {
+    with_clock(&[include_str!("scripts/events.lua"), &parts.concat()])
 }
 
 /// Prepends the clock functions to a script.

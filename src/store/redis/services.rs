@@ -10,23 +10,26 @@ use super::{
     MAX_ATTEMPTS, OWNED_TTL_MARGIN, RedisStore,
     binaries::field_and_value,
     conflict,
+    expiration::EndChange,
     keys::{self, Field, OwnedResource},
     millis,
     script_reply::{self, ScriptReply, revision_of},
-    scripts::{CREATE, DELETE, evalsha},
+    scripts::{CREATE, CREATE_WITH_EVENT, DELETE, DELETE_WITH_EVENT, evalsha},
     storage::condition_argument,
 };
 use crate::{
     model::{
         Binary, CreateResult, Description, NewService, ServiceId, StoreError, Timestamp,
-        WriteCondition, WriteResult, binaries,
+        WriteCondition, WriteResult, binaries, webhook::EventType,
     },
-    store::ServiceStore,
+    store::{ServiceStore, webhook_hub::Outbox},
 };
 
 /// The delay after which the sweep first checks a service with binaries or a session; it then determines
 /// the actual expiration.
 const CLEANUP_CHECK_DELAY: Duration = Duration::from_secs(60);
+/// The delay after which the sweep checks the outbox of a service.
+const OUTBOX_CHECK_DELAY: Duration = Duration::from_secs(10);
 
 #[async_trait]
 impl ServiceStore for RedisStore {
@@ -43,14 +46,37 @@ impl ServiceStore for RedisStore {
             .map(|binary| keys::owned_blob_field(&binary.blob));
         let booking = service.booking.iter();
         let booking = booking.map(|booking| keys::owned_booking_field(&booking.group, &booking.id));
-        let owned: Vec<String> = blobs.chain(booking).collect();
+        let hook = service.webhook.map(|webhook| {
+            let pending = if service.is_pending {
+                keys::PENDING_HOOK
+            } else {
+                ""
+            };
+            [pending, &webhook.code()].concat()
+        });
+        let hook_field = hook.as_ref();
+        let hook_field =
+            hook_field.map(|hook| keys::owned_webhook_field(hook, &service.definition));
+        let owned: Vec<String> = blobs.chain(booking).chain(hook_field).collect();
         if owned.is_empty() && !id.is_custom() {
             keys.truncate(1);
         }
-        let mut create = evalsha(&CREATE, &keys);
+        let has_event = !service.is_pending
+            && service
+                .webhook
+                .is_some_and(|webhook| webhook.events.contains(EventType::ServiceCreated));
+        let mut script = &CREATE;
+        if has_event {
+            keys.push(self.keys.events(&id));
+            script = &CREATE_WITH_EVENT;
+        }
+        let mut create = evalsha(script, &keys);
         create.arg(self.redis.now()?.millis());
         create.arg(service.created.millis()).arg(end.millis());
         create.arg(millis(OWNED_TTL_MARGIN));
+        let event = hook.as_deref().filter(|_| has_event);
+        create.arg(event.unwrap_or_default());
+        create.arg(event.map_or("", |_| id.as_str()));
         create.arg(owned.len()).arg(&owned);
         create.arg(u8::from(id.is_custom()));
         for binary in &binaries {
@@ -59,6 +85,9 @@ impl ServiceStore for RedisStore {
         create.arg(keys::DEFINITION).arg(service.definition);
         if let Some(user) = service.gms_user {
             create.arg(keys::GMS_USER).arg(user);
+        }
+        if let Some(hook) = &hook {
+            create.arg(keys::HOOK).arg(hook);
         }
         let mut claim = None;
         if let Some((key, stored)) = service.idempotency {
@@ -75,8 +104,13 @@ impl ServiceStore for RedisStore {
         // It is returned if a custom id is in use.
         let data = if id.is_custom() { data } else { Vec::new() };
         // A service with a number is in the cleanup index since it was booked.
-        let schedule = (!binaries.is_empty()).then(|| self.schedule_cleanup_soon(&id));
-        let schedule = schedule.transpose()?;
+        let schedule = if hook.is_some() {
+            Some(self.schedule_outbox_check(&id, end)?)
+        } else if binaries.is_empty() {
+            None
+        } else {
+            Some(self.schedule_cleanup_soon(&id)?)
+        };
         let list = self.add_listing(&id, end);
         let reply = self
             .redis
@@ -84,6 +118,9 @@ impl ServiceStore for RedisStore {
             .await?;
         match reply {
             ScriptReply::Done(leftover) => {
+                if has_event {
+                    self.webhooks.relay(Outbox::Service(id.clone()));
+                }
                 self.expire_leftover(&id, &leftover).await;
                 // The key was bound before the TTL of the service was known. Its expiration may change
                 // only after the service exists: a slower request with the same key must not change it.
@@ -139,7 +176,7 @@ impl ServiceStore for RedisStore {
     }
 
     async fn set_end(&self, id: &ServiceId, end: Timestamp) -> Result<Option<()>, StoreError> {
-        self.change_end(id, end, None).await
+        self.change_end(id, end, EndChange::Update).await
     }
 
     async fn finish_create(
@@ -148,7 +185,8 @@ impl ServiceStore for RedisStore {
         end: Timestamp,
         response: Option<&str>,
     ) -> Result<Option<()>, StoreError> {
-        self.change_end(id, end, response).await
+        self.change_end(id, end, EndChange::FinishCreate(response))
+            .await
     }
 
     async fn delete(&self, id: &ServiceId) -> Result<Option<()>, StoreError> {
@@ -165,28 +203,50 @@ impl RedisStore {
         condition: &WriteCondition,
     ) -> Result<WriteResult, StoreError> {
         let mut claim = String::new();
+        let mut has_event = false;
         for _ in 0..MAX_ATTEMPTS {
             // First, so that the sweep finds the service even if the notification is lost.
             let schedule = self.schedule_cleanup_now(id)?;
-            let mut delete = evalsha(&DELETE, &[self.keys.service(id)]);
-            delete.arg(&claim);
-            delete.arg(condition_argument(condition));
+            let mut delete = if has_event {
+                let keys = [
+                    self.keys.service(id),
+                    self.keys.owned(id),
+                    self.keys.events(id),
+                ];
+                evalsha(&DELETE_WITH_EVENT, &keys)
+            } else {
+                evalsha(&DELETE, &[self.keys.service(id)])
+            };
+            delete.arg(&claim).arg(condition_argument(condition));
+            delete.arg(if has_event { id.as_str() } else { "" });
             let remove = self.remove_listing(id);
             match self
                 .redis
                 .with_cleanup_index_and_listing(Some(schedule), remove, delete)
                 .await?
             {
-                ScriptReply::Done(reply) => return revision_of(&reply).map(WriteResult::Stored),
+                ScriptReply::Done(reply) => {
+                    if has_event {
+                        self.webhooks.relay(Outbox::Service(id.clone()));
+                    }
+                    return revision_of(&reply).map(WriteResult::Stored);
+                }
                 ScriptReply::Refused(_) => return Ok(WriteResult::ServiceNotFound),
-                ScriptReply::Retry(needed) => claim = needed.concat(),
                 ScriptReply::ConditionFailed(reply) => {
                     self.restore_listing(id, Self::add_listing).await;
                     return revision_of(&reply).map(WriteResult::ConditionFailed);
                 }
+                ScriptReply::Retry(needed) => {
+                    let mut needed = needed.into_iter();
+                    let needed_claim = needed.next().unwrap_or_default();
+                    has_event = needed.next().is_some_and(|flag| !flag.is_empty());
+                    if needed_claim != claim {
+                        claim = needed_claim;
+                        self.extend_idempotency_key(&claim, id, None).await?;
+                    }
+                }
                 other => return Err(other.unexpected()),
             }
-            self.extend_idempotency_key(&claim, id, None).await?;
         }
         Err(conflict(id))
     }
@@ -199,7 +259,10 @@ impl RedisStore {
             .filter_map(|field| OwnedResource::parse(field));
         let blobs = resources.filter_map(|resource| match resource {
             OwnedResource::Blob(blob) => Some(blob),
-            OwnedResource::Booking(..) | OwnedResource::Session(_) | OwnedResource::Chat => None,
+            OwnedResource::Booking(..)
+            | OwnedResource::Session(_)
+            | OwnedResource::Chat
+            | OwnedResource::Webhook => None,
         });
         self.expire_blobs(id, &blobs.collect::<Vec<_>>()).await;
     }
@@ -217,6 +280,25 @@ impl RedisStore {
         let soon = self.redis.now()?.after(CLEANUP_CHECK_DELAY);
         add.arg(soon.millis()).arg(id.as_str());
         Ok(add)
+    }
+
+    /// The command that schedules the sweep of `id`, whose outbox is about to get an event, to a few seconds from now,
+    /// or to `end`, or earlier: it relays the event if this process does not.
+    pub(super) fn schedule_outbox_check(
+        &self,
+        id: &ServiceId,
+        end: Timestamp,
+    ) -> Result<Cmd, StoreError> {
+        let mut add = cmd("ZADD");
+        add.arg(self.keys.index(id)).arg("LT");
+        let soon = self.redis.now()?.after(OUTBOX_CHECK_DELAY);
+        add.arg(soon.min(end).millis()).arg(id.as_str());
+        Ok(add)
+    }
+
+    /// Like [`RedisStore::schedule_outbox_check`], if the end of the service is not known.
+    pub(super) fn schedule_event_check(&self, id: &ServiceId) -> Result<Cmd, StoreError> {
+        self.schedule_outbox_check(id, Timestamp::from_millis(i64::MAX))
     }
 
     /// The command that reschedules the sweep of `id`, if it is scheduled, to the current time.

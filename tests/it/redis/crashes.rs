@@ -24,6 +24,7 @@ use crate::support::{
 
 mod lease;
 mod storage_areas;
+mod webhooks;
 
 /// The numbers of the group; services with unknown ids book some of them until the end.
 const NUMBERS: usize = 200;

@@ -18,4 +18,6 @@ mod key_limit;
 mod on_redis;
 mod rate_limit;
 mod storage_areas;
+mod webhook_events;
+mod webhooks;
 mod writes;

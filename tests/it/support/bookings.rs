@@ -252,6 +252,7 @@ pub(crate) fn booking_request(millis: u64) -> BookingRequest {
         codes: None,
         timeout: Duration::from_millis(millis),
         include_pool: true,
+        webhooks: None,
     }
 }
 
@@ -267,6 +268,8 @@ pub(crate) async fn create_service(store: &dyn Store, millis: u64) -> ServiceId 
         data: Vec::new(),
         booking: None,
         idempotency: None,
+        webhook: None,
+        is_pending: false,
     };
     store.create(service).await.unwrap();
     id

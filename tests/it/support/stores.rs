@@ -141,10 +141,12 @@ impl RedisFixture {
     }
 }
 
-/// Whether a key belongs to the cleanup index, or is a list of chats.
+/// Whether a key belongs to the cleanup index, or is a list of chats or an outbox.
 pub(crate) fn is_index(prefix: &str, key: &str) -> bool {
     let rest = key.strip_prefix(prefix).unwrap_or_default();
-    rest.starts_with("idx:") || ["{chats}:open", "{chats}:ended"].contains(&rest)
+    rest.starts_with("idx:")
+        || rest.starts_with("events:")
+        || ["{chats}:open", "{chats}:ended"].contains(&rest)
 }
 
 /// All keys with `prefix`, sorted, except for those that exist independently of services.
@@ -217,6 +219,8 @@ pub(crate) fn empty_service() -> NewService {
         booking: None,
         data: Vec::new(),
         idempotency: None,
+        webhook: None,
+        is_pending: false,
     }
 }
 

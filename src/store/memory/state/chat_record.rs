@@ -17,7 +17,7 @@ const OVERHEAD_BYTES: usize = 64;
 
 /// A chat. Redis has the same rules in `scripts/update_chat.lua`.
 pub(in crate::store::memory) struct ChatRecord {
-    new: NewChat,
+    pub(super) new: NewChat,
     started: Timestamp,
     last_event: Timestamp,
     ended: bool,
@@ -295,6 +295,19 @@ impl ChatRecord {
         };
         self.append_member(ChatEventKind::Joined, &member, "", now);
         self.members.push(member);
+    }
+
+    /// The events after a position.
+    pub(super) fn events_after(&self, position: u64) -> &[ChatEvent] {
+        let skipped = usize::try_from(position).unwrap_or(usize::MAX);
+        self.events.get(skipped..).unwrap_or_default()
+    }
+
+    /// The role of an agent in the chat.
+    pub(super) fn party_of(&self, agent: &str) -> Option<Party> {
+        let mut members = self.members.iter();
+        let member = members.find(|member| member.agent == agent);
+        member.map(|member| member.party)
     }
 
     fn position_of(&self, agent: &str) -> Option<usize> {

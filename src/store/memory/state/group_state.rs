@@ -6,9 +6,11 @@ use std::{
     time::Duration,
 };
 
+use super::webhooks::NumberEvent;
 use crate::model::{
     AccessNumber, AllocationStrategy, BookedNumber, Booking, BookingId, BookingOwner,
     BookingRequest, Call, Group, ListedBooking, PoolUsage, ServiceId, Timestamp,
+    webhook::{BookingWebhooks, EventType, WebhookEndpoint},
 };
 
 mod allocation;
@@ -16,13 +18,14 @@ mod allocation;
 /// A stored booking.
 #[derive(Debug, Clone)]
 pub(in crate::store::memory) struct BookingRecord {
-    number: AccessNumber,
+    pub(super) number: AccessNumber,
     pub(in crate::store::memory) service: ServiceId,
-    code: Option<String>,
-    caller: Option<String>,
+    pub(super) code: Option<String>,
+    pub(super) caller: Option<String>,
     until: Timestamp,
     /// The latest expiration, independent of the end of its service.
     max_until: Timestamp,
+    pub(super) webhooks: Option<BookingWebhooks>,
 }
 
 /// The free and booked numbers of a group.
@@ -39,6 +42,10 @@ pub(in crate::store::memory) struct GroupState {
     by_end: BTreeSet<(Timestamp, BookingId)>,
     by_number: BTreeMap<String, BTreeSet<BookingId>>,
     by_code: HashMap<(String, String), BookingId>,
+    /// The events of changes since the last `State::add_number_events`.
+    pub(super) events: Vec<NumberEvent>,
+    /// The time of the last `number.exhausted` of each endpoint.
+    pub(super) exhausted_at: HashMap<WebhookEndpoint, Timestamp>,
 }
 
 /// The result of an allocation.
@@ -104,7 +111,7 @@ impl GroupState {
             && *until <= now
             && let Some((_, booking)) = self.by_end.pop_first()
         {
-            self.release(&booking, now);
+            self.release(&booking, EventType::NumberLapsed, now);
         }
     }
 
@@ -139,6 +146,7 @@ impl GroupState {
             Some((backup, code))
         });
         let Some((number, code)) = allocated else {
+            self.add_exhausted_event(request);
             let first = self.by_end.first().map(|(until, _)| until.since(now));
             return AllocationResult::Exhausted(first.unwrap_or(Duration::from_secs(1)));
         };
@@ -157,7 +165,9 @@ impl GroupState {
             caller: request.caller.clone(),
             until,
             max_until: now.after(request.timeout),
+            webhooks: request.webhooks.clone(),
         };
+        self.add_booking_event(&id, &entry, EventType::NumberBooked);
         self.insert_booking(id, entry);
         let pool = request.include_pool.then(|| self.usage());
         AllocationResult::Allocated(Booking { pool, ..booking })
@@ -198,13 +208,19 @@ impl GroupState {
         self.bookings.insert(id, entry);
     }
 
-    /// Releases the number of a booking. Idempotent.
+    /// Releases the number of a booking. Idempotent. `event_type` is the reason; an expired booking has lapsed.
     pub(in crate::store::memory) fn release(
         &mut self,
         id: &BookingId,
+        event_type: EventType,
         now: Timestamp,
     ) -> Option<BookingRecord> {
         let entry = self.bookings.remove(id)?;
+        let event_type = match event_type {
+            EventType::NumberReleased if entry.until <= now => EventType::NumberLapsed,
+            other => other,
+        };
+        self.add_booking_event(id, &entry, event_type);
         let subscriber = &entry.number.subscriber;
         self.by_end.remove(&(entry.until, id.clone()));
         if let Some(code) = &entry.code {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{ChatRecord, expiry_queue::ExpiryKey};
 use crate::model::{
     BackendSession, BookingId, Changes, Description, IdempotencyKey, KeyName, Revision,
-    RunningService, StorageContents, Timestamp, Value, WriteCondition,
+    RunningService, StorageContents, Timestamp, Value, WriteCondition, webhook::Subscription,
 };
 
 /// An active service.
@@ -26,6 +26,9 @@ pub(in crate::store::memory) struct ServiceRecord {
     pub(in crate::store::memory) chat: Option<ChatRecord>,
     /// The time until which its storage is watched.
     pub(in crate::store::memory) watched_until: Option<Timestamp>,
+    pub(in crate::store::memory) webhook: Option<Subscription>,
+    /// Whether the create is to be finished.
+    pub(in crate::store::memory) is_pending: bool,
     /// The key of its entry in the expiry queue, if scheduled.
     pub(in crate::store::memory) expiry_key: Option<ExpiryKey>,
 }

@@ -18,6 +18,8 @@ use crate::{
 pub(super) enum ParsedReply {
     ServiceNotFound,
     NotStarted(RunningService),
+    /// Nothing changed: call again with the outbox.
+    OutboxNeeded,
     Chat(ChatOutcome, Box<Chat>),
 }
 
@@ -37,6 +39,7 @@ impl FromRedisValue for ParsedReply {
                     .map(Self::NotStarted)
                     .ok_or_else(|| invalid("service"));
             }
+            4 => return Ok(Self::OutboxNeeded),
             other => return Err(invalid(&format!("status {other}"))),
         }
         let outcome = i64::from_redis_value(next()?)?;

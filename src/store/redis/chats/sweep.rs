@@ -129,7 +129,12 @@ impl RedisStore {
             let absent_at = Timestamp::from_millis(seen).after(Duration::from_millis(timeout));
             if absent_at <= self.redis.now_at(&self.keys.chat(&chat.id))? {
                 let window = ChatWindow::After(chat.last);
-                timeouts.push(self.update_command(&chat.id, &ChatAction::ClientTimeout, window));
+                timeouts.push(self.update_command(
+                    &chat.id,
+                    &ChatAction::ClientTimeout,
+                    window,
+                    false,
+                ));
             }
         }
         // The script checks again. One that fails, such as in a Redis without free memory, is repeated by the next sweep.

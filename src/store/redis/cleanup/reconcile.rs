@@ -15,7 +15,7 @@ use crate::{
     model::{AllocationStrategy, BookingId, Group, ServiceId, StoreError, Timestamp},
     store::redis::{
         RedisStore,
-        bookings::{PENDING_CREATE_TTL, strategy_name},
+        bookings::{PENDING_CREATE_TTL, ReleaseReason, strategy_name},
         connection::parse_reply,
         scripts::{GROUP_COUNTS, REPAIR_GROUP, evalsha},
     },
@@ -114,10 +114,11 @@ impl Cleaner<'_> {
         if bookings.is_empty() {
             return Ok(0);
         }
-        self.store
-            .redis
-            .query(&self.store.release_command(group, &bookings))
-            .await
+        let release = self
+            .store
+            .release_command(group, &bookings, ReleaseReason::Released);
+        let reply = self.store.redis.query(&release).await?;
+        self.store.released(group, reply)
     }
 }
 

@@ -9,6 +9,8 @@ const OWNED_BOOKING: &str = "book:";
 /// Prefix of the field of a session in `own:{id}`, before the definition, backend and session id, one
 /// per line.
 const OWNED_SESSION: &str = "sess:";
+/// Prefix of the field of a subscription in `own:{id}`, before its code and the name of the configured service.
+const OWNED_WEBHOOK: &str = "hook:";
 /// Field of `own:{id}`: the service has a chat.
 pub(in crate::store::redis) const OWNED_CHAT: &str = "chat";
 
@@ -23,6 +25,8 @@ pub(in crate::store::redis) enum OwnedResource {
     Session(BackendSession),
     /// Its chat.
     Chat,
+    /// The subscription of its webhook, and so its outbox.
+    Webhook,
 }
 
 impl OwnedResource {
@@ -32,6 +36,9 @@ impl OwnedResource {
         }
         if field == OWNED_CHAT {
             return Some(Self::Chat);
+        }
+        if field.starts_with(OWNED_WEBHOOK) {
+            return Some(Self::Webhook);
         }
         if let Some(session) = field.strip_prefix(OWNED_SESSION) {
             let mut lines = session.splitn(3, '\n').map(str::to_owned);
@@ -69,4 +76,9 @@ pub(in crate::store::redis) fn owned_session_field(session: &BackendSession) -> 
         name,
     } = session;
     [OWNED_SESSION, definition, "\n", backend, "\n", name].concat()
+}
+
+/// The field of the subscription of a webhook in `own:{id}`; `code` is that of `_hook`.
+pub(in crate::store::redis) fn owned_webhook_field(code: &str, definition: &str) -> String {
+    [OWNED_WEBHOOK, code, ":", definition].concat()
 }

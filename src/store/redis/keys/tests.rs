@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{BackendSession, BookingId};
+use crate::model::{BackendSession, BookingId, KeyName};
 
 proptest! {
     #[test]
@@ -60,6 +60,8 @@ fn owned_resource_fields_round_trip() {
         OwnedResource::parse(&field),
         Some(OwnedResource::Session(session))
     );
+    let field = owned_webhook_field("pceu", "a:b");
+    assert_eq!(OwnedResource::parse(&field), Some(OwnedResource::Webhook));
     assert_eq!(OwnedResource::parse("_over"), None);
 }
 

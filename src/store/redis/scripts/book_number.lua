@@ -1,9 +1,11 @@
 -- Books a number of a group, and releases a few expired bookings.
--- KEYS    1..8 as in bookings.lua
+-- KEYS    1..9 as in bookings.lua   with subscriptions: 10 exhausted  hash  endpoint -> time (ms) of its last
+--         `number.exhausted`
 -- ARGV    1 now (ms)   2 expiration of the booking (ms)   3 its latest possible expiration (ms)
 --         4 booking   5 service   6 caller or ''   7 'exclusive', 'round_robin' or 'random'
 --         8 backup number or ''   9 its subscriber   10 region that the caller and the backup number
---         were parsed with, or ''   11 1 if a code is required   12.. codes to choose from
+--         were parsed with, or ''   11 1 if a code is required
+--         12 '' or the subscriptions, as in bookings.lua   13 1 if no other codes are tried   14.. codes to choose from
 -- returns {1, number, code or '', size, free} booked | {0, ms until one may be free} no number is free
 --         {4} the group has no numbers yet | {5} none of the codes is free for the numbers tried
 -- cost    O(log n)
@@ -24,8 +26,8 @@ end
 local existing = read_booking(ARGV[4])
 if existing then -- a retry: the first reply was lost, or a repetition of a create
   if tonumber(existing.max_until) < max_until then
-    redis.call('HSET', bookings, existing.id, join_lines(existing.number, existing.subscriber, existing.service,
-      existing.code, existing.caller, format_millis(max_until)))
+    existing.max_until = format_millis(max_until)
+    save_booking(existing)
     redis.call('ZADD', booked, format_millis(expires_at), existing.id)
   end
   return result(existing.number, existing.code)
@@ -36,7 +38,7 @@ local function code_for(subscriber)
   if ARGV[11] ~= '1' then
     return ''
   end
-  for i = 12, #ARGV do
+  for i = 14, #ARGV do
     if redis.call('HEXISTS', codes, join_lines(subscriber, ARGV[i])) == 0 then
       return ARGV[i]
     end
@@ -83,22 +85,48 @@ local function pick_shared()
   return nil, true
 end
 
+-- At most once a minute for each endpoint.
+local function write_exhausted_events()
+  if ARGV[12] == '' then
+    return
+  end
+  -- If memory is full, Redis rejects a script whose first write allocates, but not later writes.
+  redis.call('HDEL', KEYS[10], '')
+  write_number_events('o', 'number.exhausted', ARGV[12], time[1] .. '.' .. time[2], {}, function(endpoint)
+    if now - (redis.call('HGET', KEYS[10], endpoint) or 0) < 60000 then
+      return false
+    end
+    redis.call('HSET', KEYS[10], endpoint, now)
+    redis.call('PEXPIRE', KEYS[10], 60000)
+    return true
+  end)
+end
+
+-- None of the codes is free. With other codes the caller tries again.
+local function codes_taken()
+  if ARGV[13] == '1' then
+    write_exhausted_events()
+  end
+  return {5}
+end
+
 local number, subscriber, code
 if kind == 'exclusive' then
   number, subscriber, code = pick_exclusive()
 else
   number, subscriber, code = pick_shared()
   if not number and subscriber and ARGV[8] == '' then
-    return {5}
+    return codes_taken()
   end
 end
 if not number and ARGV[8] ~= '' then
   number, subscriber, code = ARGV[8], ARGV[9], code_for(ARGV[9])
   if not code then
-    return {5}
+    return codes_taken()
   end
 end
 if not number then
+  write_exhausted_events()
   local next_expiry = redis.call('ZRANGE', booked, 0, 0, 'WITHSCORES')[2]
   return {0, tostring(math.max(0, (tonumber(next_expiry) or now + 1000) - now))}
 end
@@ -119,7 +147,11 @@ local function record_region(region)
 end
 
 local id, caller = ARGV[4], ARGV[6]
-redis.call('HSET', bookings, id, join_lines(number, subscriber, service, code, caller, format_millis(max_until)))
+local booking = {
+  id = id, number = number, subscriber = subscriber, service = service, code = code, caller = caller,
+  max_until = format_millis(max_until), hooks = ARGV[12]
+}
+save_booking(booking)
 redis.call('ZADD', booked, format_millis(expires_at), id)
 redis.call('ZADD', index, 0, join_lines('n', subscriber, id))
 if ARGV[10] ~= '' then
@@ -133,5 +165,8 @@ if caller ~= '' then
 end
 if code ~= '' then
   redis.call('HSET', codes, join_lines(subscriber, code), id)
+end
+if ARGV[12] ~= '' then
+  write_number_events('b', 'number.booked', ARGV[12], id, booking)
 end
 return result(number, code)

@@ -12,6 +12,9 @@ local names = {
   'typing', 'first_answer', 'max_bytes', 'timeout', 'max_events', 'present', 'seen', 'refreshed'
 }
 local chat, members, writes, has_changed = {}, {}, {}, false
+local party_names = {C = 'CLIENT', A = 'AGENT', S = 'SUPERVISOR', X = 'EXTERNAL'}
+-- The configured service, the subscription of its webhook, and the outbox, if there is one; and the events to be written.
+local definition, hook, outbox, events = nil, '', nil, {}
 
 local function set(name, value)
   if chat[name] ~= value then
@@ -48,6 +51,19 @@ local function has_room(count)
   return chat.last + count <= tonumber(chat.max_events)
 end
 
+-- Adds an event for the webhook, if it subscribed to the type with this letter; the last part of `data` is user data.
+local function add_event(letter, event_type, fact, data, user_data)
+  if not outbox or not string.find(hook, letter, 1, true) then
+    return
+  end
+  if string.find(hook, 'u', 1, true) then
+    for name, value in pairs(user_data) do
+      data[name] = value
+    end
+  end
+  events[#events + 1] = {event_type, fact, data}
+end
+
 -- Appends an event at the next position.
 local function append(kind, party, nickname, text)
   local position = format_millis(chat.last + 1)
@@ -56,6 +72,10 @@ local function append(kind, party, nickname, text)
   set('last', position)
   set('last_at', format_millis(server_now))
   has_changed = true
+  if kind == 'M' then
+    local data = {position = tonumber(position), party = party_names[party]}
+    add_event('t', 'chat.message', position, data, {nickname = nickname, text = text})
+  end
 end
 
 -- Records that the client is present. If it had left, it joins again.
@@ -80,6 +100,10 @@ local function save()
     redis.call('HSET', KEYS[2], unpack(writes))
     -- Without the right to publish, listeners find the change when they poll.
     redis.pcall('PUBLISH', ARGV[2], ARGV[3])
+    for _, event in ipairs(events) do
+      write_service_event(outbox, event[1], ARGV[3], definition, event[2], event[3])
+    end
+    events = {}
   else
     redis.pcall('HSET', KEYS[2], unpack(writes))
   end

@@ -1,30 +1,34 @@
 -- Creates a complete service: its hash, its expiration and its resources.
--- KEYS    1 svc:{id}   if it has resources or a custom id: 2 own:{id}   3.. blob:{id}:<blob>, one per binary
+-- KEYS    1 svc:{id}   if it has resources, a custom id or a webhook: 2 own:{id}   3.. blob:{id}:<blob>, one per binary
+--         then events:{id}, if it has an event
 -- ARGV    1 now (ms)   2 time of the create request (ms)   3 expiration (ms)   4 ms that own outlives the service
---         5 number of fields of own; then those fields: all resources of the service
+--         5 '' or, if it has an event, the subscription of its webhook   6 id, if it has an event
+--         7 number of fields of own; then those fields: all resources of the service
 --         then 1 if the id is a custom id, which may have been used before; else 0
 --         then the expected number of chunks per binary; then field, value, field, value ... of svc:{id}
 -- returns {1, field, ...} created; with a custom id the fields are the resources of its earlier use that the cleanup
 --         has not released | {0, response or false} the service exists | {2} chunks of a binary are missing, or
 --         the id was abandoned meanwhile and its booking released
 -- cost    O(fields + blobs); nothing changes unless {1}
+-- With an event, clock.lua, events.lua and service_events.lua precede this script.
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return {0, redis.call('HGET', KEYS[1], '_answer')}
 end
 local offset = clock_offset(ARGV[1])
 local created, expires_at = ARGV[2] + offset, ARGV[3] + offset
-local owned = tonumber(ARGV[5])
-local is_custom = ARGV[6 + owned] == '1'
-local next_arg = 7 + owned
+local owned = tonumber(ARGV[7])
+local is_custom = ARGV[8 + owned] == '1'
+local next_arg = 9 + owned
+local last_blob = ARGV[5] == '' and #KEYS or #KEYS - 1
 if owned > 0 and not is_custom and redis.call('HEXISTS', KEYS[2], '_over') == 1 then
   return {2}
 end
-for i = 6, 5 + owned do
+for i = 8, 7 + owned do
   if string.sub(ARGV[i], 1, 5) == 'book:' and redis.call('HEXISTS', KEYS[2], ARGV[i]) == 0 then
     return {2}
   end
 end
-for i = 3, #KEYS do
+for i = 3, last_blob do
   if redis.call('HLEN', KEYS[i]) ~= tonumber(ARGV[next_arg]) then
     return {2}
   end
@@ -39,13 +43,13 @@ if is_custom then
   end
 end
 -- `own` first: the cleanup releases resources in it that have no service.
-for i = 6, 5 + owned do
+for i = 8, 7 + owned do
   redis.call('HSET', KEYS[2], ARGV[i], '')
 end
 if owned > 0 then
   redis.call('PEXPIREAT', KEYS[2], format_millis(expires_at + ARGV[4]))
 end
-for i = 3, #KEYS do
+for i = 3, last_blob do
   redis.call('PEXPIREAT', KEYS[i], format_millis(expires_at))
 end
 redis.call('HSET', KEYS[1], '_created', format_millis(created), '_end', format_millis(expires_at), unpack(ARGV, next_arg))
@@ -55,5 +59,9 @@ if is_custom then
   redis.call('HDEL', KEYS[2], '_over')
   -- Its revisions are larger than those of the earlier use, even if it was created in the same millisecond.
   redis.call('HSET', KEYS[1], '_rev', format_millis(time[1] * 1000000 + time[2]))
+end
+if ARGV[5] ~= '' then
+  local definition = redis.call('HGET', KEYS[1], '_service')
+  write_created_event(KEYS[#KEYS], KEYS[1], ARGV[5], ARGV[6], definition)
 end
 return reply

@@ -1,5 +1,5 @@
 -- Changes the expiration of bookings to that of their service, limited to the latest expiration of each.
--- KEYS    1..8 as in bookings.lua
+-- KEYS    1..9 as in bookings.lua
 -- ARGV    1 now (ms)   2 expiration of the service (ms)   3.. bookings
 -- returns 1
 -- cost    O(log n) per booking

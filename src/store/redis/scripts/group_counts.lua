@@ -1,5 +1,5 @@
 -- Counts the entries of a group atomically.
--- KEYS    1..8 as in bookings.lua
+-- KEYS    1..9 as in bookings.lua
 -- returns {1 if it has been synchronized, numbers, free numbers, bookings by expiration, bookings, index
 --         entries, codes, sampled bookings whose code is missing in the codes}
 -- cost    O(log n)

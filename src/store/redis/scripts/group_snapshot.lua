@@ -1,5 +1,5 @@
 -- Reads a consistent snapshot of a group. For operators: it reads all entries.
--- KEYS    1..8 as in bookings.lua
+-- KEYS    1..9 as in bookings.lua
 -- returns {numbers, free numbers, bookings with their expiration (ms), bookings with their texts}
 -- cost    O(numbers and bookings of the group)
 return {

@@ -1,5 +1,5 @@
 -- Finds the newest booking of a number that matches a call.
--- KEYS    1..8 as in bookings.lua
+-- KEYS    1..9 as in bookings.lua
 -- ARGV    1 code or ''   2 '' or a booking: only older ones match
 --         3.. three lists, each preceded by its length: regions that the call was parsed with, dialed
 --         subscribers, callers (none: any; the first one that has a booking is used)
@@ -75,6 +75,6 @@ for _ = 1, 100 do
   if expires_at > now then
     return {1, booking.id, booking.service}
   end
-  release_booking(booking.id, now)
+  release_booking(booking.id, now, 'l')
 end
 return {4}

@@ -1,6 +1,6 @@
 -- Repairs the keys of a group after Redis has lost some of them: they were evicted, or an operator deleted
 -- them. Known bookings remain.
--- KEYS    1..8 as in bookings.lua
+-- KEYS    1..9 as in bookings.lua
 -- ARGV    1 'exclusive', 'round_robin' or 'random'
 -- returns the number of added and removed entries
 -- cost    O(log n) per number and booking of the group

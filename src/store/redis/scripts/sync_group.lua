@@ -1,5 +1,5 @@
 -- Adds numbers to a group, or removes them.
--- KEYS    1..8 as in bookings.lua
+-- KEYS    1..9 as in bookings.lua
 -- ARGV    1 'add' or 'remove'   2.. their version, then number, subscriber, position in the group ...; or
 --         the numbers to remove
 -- returns 1
@@ -28,8 +28,8 @@ for i = 3, #ARGV, 3 do
     local entries = redis.call('ZRANGEBYLEX', index, '[' .. prefix .. '\n', '(' .. prefix .. '\n\255')
     for _, entry in ipairs(entries) do
       local booking = read_booking(string.match(entry, '[^\n]*$'))
-      local text = join_lines(number, subscriber, booking.service, booking.code, booking.caller, booking.max_until)
-      redis.call('HSET', bookings, booking.id, text)
+      booking.number, booking.subscriber = number, subscriber
+      save_booking(booking)
     end
   end
 end

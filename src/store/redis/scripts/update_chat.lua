@@ -1,5 +1,5 @@
 -- Performs an action of a party of a chat. The embedded store has the same rules in `state/chat_record.rs`.
--- KEYS    1 svc:{id}   2 chat:{id}
+-- KEYS    1 svc:{id}   2 chat:{id}   if a webhook may have an event: 3 events:{id}
 -- ARGV    1..6 as in chats.lua   7 action   8 user name of the agent, or 1 if the client starts typing else 0
 --         9 message   10 1 if there is a message; for `agent_typing` 1 if it starts
 --         for `join`: 9 nickname   10 party   11 1 if exclusive   12 1 if it replaces the other agents
@@ -7,14 +7,16 @@
 -- returns as in chats.lua, with the outcome 0 done | 1 the chat has ended | 2 it is full | 3 the message is too long
 --         | 4 another agent is in it | 5 the agent is not in it | {0} no such service
 --         | {2, {definition, backend, backend session}} the chat was not started
+--         | {4} nothing changed: call again with all keys
 -- cost    O(1), and the events of the reply
-local service = redis.call('HMGET', KEYS[1], '_service', '_backend', '_session')
+local service = redis.call('HMGET', KEYS[1], '_service', '_backend', '_session', '_hook')
 if not service[1] then
   return {0}
 end
 if not load_chat() then
-  return {2, service}
+  return {2, {service[1], service[2], service[3]}}
 end
+definition, hook, outbox = service[1], service[4] or '', KEYS[3]
 local action, agent, message = ARGV[7], ARGV[8], ARGV[9]
 local is_client = string.sub(action, 1, 7) == 'client_'
 local is_refresh = action == 'client_refresh'
@@ -29,7 +31,7 @@ local function find_member()
 end
 
 -- No party is typing in a chat that has ended.
-local function end_chat()
+local function end_chat(party)
   for _, other in ipairs(members) do
     other.typing = '0'
   end
@@ -37,12 +39,17 @@ local function end_chat()
   set('typing', '0')
   set('ended', '1')
   has_changed = true
+  add_event('g', 'chat.ended', chat.last, {position = tonumber(chat.last), party = party_names[party]}, {})
 end
 
 if action == 'read' or chat.ended == '1' then
   local may_do_nothing = action == 'read' or action == 'client_present' or action == 'client_timeout'
     or (is_refresh and not has_message)
   return view(may_do_nothing and 0 or 1, is_refresh)
+end
+local ends = action == 'client_end' or action == 'agent_end'
+if not outbox and (has_message and string.find(hook, '^[^p]*t') or ends and string.find(hook, '^[^p]*g')) then
+  return {4}
 end
 local member, member_index = find_member()
 if not member and (action == 'agent_message' or action == 'agent_typing') then
@@ -93,7 +100,7 @@ elseif is_client then
     if chat.present == '1' then
       append('L', 'C', chat.nickname, '')
     end
-    end_chat()
+    end_chat('C')
   end
 elseif action == 'join' then
   local kept = {}
@@ -133,6 +140,6 @@ elseif action == 'agent_end' then
   if member then
     append('L', member.party, member.nickname, '')
   end
-  end_chat()
+  end_chat(member and member.party or '')
 end
 return view(0, is_refresh)

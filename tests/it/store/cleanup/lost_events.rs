@@ -309,6 +309,8 @@ fn service_with_booking(booking: &Booking, id: &ServiceId, ttl_ms: u64) -> NewSe
         data: Vec::new(),
         booking: Some(booking.clone()),
         idempotency: Some((idempotency_key(), "first".to_owned())),
+        webhook: None,
+        is_pending: false,
     }
 }
 

@@ -46,6 +46,8 @@ fn pending_service(id: &ServiceId) -> NewService {
         data: Vec::new(),
         booking: None,
         idempotency: Some((key(id), "pending".to_owned())),
+        webhook: None,
+        is_pending: true,
     }
 }
 

@@ -26,7 +26,7 @@ mod texts;
 mod windows;
 
 /// A chat of Ann with the limits of the defaults. The client never times out.
-fn new_chat() -> NewChat {
+pub(super) fn new_chat() -> NewChat {
     NewChat {
         definition: "chat".to_owned(),
         session_id: "session".to_owned(),
@@ -124,11 +124,11 @@ fn row(event: &ChatEvent) -> String {
     }
 }
 
-fn client_message(text: &str) -> ChatAction {
+pub(super) fn client_message(text: &str) -> ChatAction {
     ChatAction::ClientMessage(text.to_owned())
 }
 
-fn agent_message(agent: &str, text: &str) -> ChatAction {
+pub(super) fn agent_message(agent: &str, text: &str) -> ChatAction {
     ChatAction::AgentMessage(agent.to_owned(), text.to_owned())
 }
 
@@ -143,7 +143,7 @@ fn agent_join(agent: &str) -> AgentJoin {
     }
 }
 
-fn join(agent: &str) -> ChatAction {
+pub(super) fn join(agent: &str) -> ChatAction {
     ChatAction::Join(agent_join(agent))
 }
 

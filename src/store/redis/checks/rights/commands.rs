@@ -52,6 +52,9 @@ pub(super) const COMMANDS: &[(Requirement, &str)] = &[
     (Requirement::Always, "ZREVRANGEBYLEX K + -"),
     (Requirement::Always, "ZRANDMEMBER K"),
     (Requirement::Always, "ZREMRANGEBYSCORE K 0 0"),
+    (Requirement::Always, "RPUSH K v"),
+    (Requirement::Always, "LRANGE K 0 0"),
+    (Requirement::Always, "LREM K 1 v"),
     (Requirement::Always, "XADD K * f v"),
     (Requirement::Always, "XREVRANGE K + - COUNT 1"),
     (Requirement::Cluster, "CLUSTER SLOTS"),
@@ -65,7 +68,8 @@ pub(super) const COMMANDS: &[(Requirement, &str)] = &[
 ];
 
 /// Those of [`COMMANDS`] that would create a key of another type if the first command was denied.
-pub(super) const KEY_CREATING_COMMANDS: [&str; 5] = ["INCR", "DECR", "HSET", "ZADD", "XADD"];
+pub(super) const KEY_CREATING_COMMANDS: [&str; 6] =
+    ["INCR", "DECR", "HSET", "ZADD", "XADD", "RPUSH"];
 
 /// The rules without which no service can be created or read.
 pub(super) const ESSENTIAL_RULES: [&str; 8] = [

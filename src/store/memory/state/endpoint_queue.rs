@@ -1,0 +1,285 @@
+//! The pending events and dead letters of one endpoint. `scripts/webhooks.lua` has the same rules.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    time::Duration,
+};
+
+use crate::model::{
+    Timestamp,
+    webhook::{
+        ClaimedQueue, DeadLetter, DeliveryClaim, DeliveryFailure, EndpointStatus, Event, EventId,
+        MAX_CLAIMED_EVENTS, NextAttempt, QueueResult, Resend, WebhookLimits,
+    },
+};
+
+/// The reason of dead letters that were never attempted.
+const TOO_MANY_PENDING: &str = "too many pending events";
+/// The accounted bytes of an event in addition to its data.
+pub(super) const OVERHEAD_BYTES: usize = 512;
+
+struct PendingEvent {
+    event: Event,
+    /// Its position: the queue, a sequence number and the id, on a line each.
+    position: String,
+}
+
+#[derive(Default)]
+pub(in crate::store::memory) struct EndpointQueue {
+    events: HashMap<EventId, PendingEvent>,
+    positions: BTreeSet<String>,
+    by_time: BTreeSet<(Timestamp, EventId)>,
+    /// The time of the next attempt of each queue.
+    due: HashMap<String, Timestamp>,
+    by_due: BTreeSet<(Timestamp, String)>,
+    /// The failed attempts to deliver the first event of a queue.
+    attempts: HashMap<String, u32>,
+    dead: BTreeMap<(Timestamp, EventId), DeadLetter>,
+    dead_ids: HashSet<EventId>,
+    next_seq: u64,
+    /// The counters and times; the rest is filled when it is read.
+    status: EndpointStatus,
+    /// The accounted bytes.
+    pub(super) bytes: usize,
+}
+
+impl EndpointQueue {
+    /// Adds an event, unless it is pending or a dead letter.
+    pub(super) fn add(&mut self, event: Event, now: Timestamp, limits: WebhookLimits) {
+        if self.events.contains_key(&event.id) || self.dead_ids.contains(&event.id) {
+            return;
+        }
+        self.insert(event, now);
+        while self.events.len() > limits.max_pending
+            && let Some((_, oldest)) = self.by_time.first().cloned()
+        {
+            self.make_dead(&oldest, None, TOO_MANY_PENDING, now, limits);
+        }
+    }
+
+    fn insert(&mut self, event: Event, now: Timestamp) {
+        let queue = event.queue().to_owned();
+        let position = format!("{queue}\n{:016}\n{}", self.next_seq, event.id);
+        self.next_seq += 1;
+        self.bytes += event_bytes(&event);
+        self.positions.insert(position.clone());
+        self.by_time.insert((event.time, event.id.clone()));
+        if !self.due.contains_key(&queue) {
+            self.set_due(&queue, Some(now));
+        }
+        let id = event.id.clone();
+        self.events.insert(id, PendingEvent { event, position });
+    }
+
+    fn remove(&mut self, id: &EventId) -> Option<Event> {
+        let PendingEvent { event, position } = self.events.remove(id)?;
+        self.positions.remove(&position);
+        self.by_time.remove(&(event.time, id.clone()));
+        self.bytes -= event_bytes(&event);
+        Some(event)
+    }
+
+    fn set_due(&mut self, queue: &str, at: Option<Timestamp>) {
+        if let Some(previous) = self.due.remove(queue) {
+            self.by_due.remove(&(previous, queue.to_owned()));
+        }
+        if let Some(at) = at {
+            self.due.insert(queue.to_owned(), at);
+            self.by_due.insert((at, queue.to_owned()));
+        }
+    }
+
+    /// The positions of the events of a queue, in order.
+    fn positions_of(&self, queue: &str) -> impl Iterator<Item = &String> {
+        let prefix = format!("{queue}\n");
+        let from = self.positions.range(prefix.clone()..);
+        from.take_while(move |position| position.starts_with(&prefix))
+    }
+
+    /// Makes a pending event a dead letter. Without `attempts`, those of its queue are counted.
+    fn make_dead(
+        &mut self,
+        id: &EventId,
+        attempts: Option<u32>,
+        reason: &str,
+        now: Timestamp,
+        limits: WebhookLimits,
+    ) {
+        let Some(event) = self.remove(id) else { return };
+        let failed = self.attempts.remove(event.queue()).unwrap_or_default();
+        let letter = DeadLetter {
+            attempts: attempts.unwrap_or(failed),
+            reason: reason.to_owned(),
+            at: now,
+            event,
+        };
+        self.status.became_dead += 1;
+        self.bytes += event_bytes(&letter.event);
+        self.dead.insert((now, id.clone()), letter);
+        self.dead_ids.insert(id.clone());
+        while self.dead.len() > limits.max_dead_letters
+            && let Some((key, _)) = self.dead.first_key_value()
+        {
+            self.remove_dead(&key.clone());
+        }
+    }
+
+    fn remove_dead(&mut self, key: &(Timestamp, EventId)) -> Option<Event> {
+        let letter = self.dead.remove(key)?;
+        self.dead_ids.remove(&key.1);
+        self.bytes -= event_bytes(&letter.event);
+        Some(letter.event)
+    }
+
+    pub(in crate::store::memory) fn claim(
+        &mut self,
+        max_queues: usize,
+        lease: Duration,
+        now: Timestamp,
+    ) -> Vec<ClaimedQueue> {
+        if self.status.stopped_since.is_some() {
+            return Vec::new();
+        }
+        let due = self.by_due.iter().take_while(|(at, _)| *at <= now);
+        let due: Vec<String> = due
+            .take(max_queues)
+            .map(|(_, queue)| queue.clone())
+            .collect();
+        let until = now.after(lease);
+        let claim = |queue: String| {
+            let positions = self.positions_of(&queue).take(MAX_CLAIMED_EVENTS);
+            let positions: Vec<String> = positions.cloned().collect();
+            self.set_due(&queue, (!positions.is_empty()).then_some(until));
+            if positions.is_empty() {
+                self.attempts.remove(&queue);
+            }
+            let events = positions.iter().filter_map(|position| {
+                let pending = self.events.get(&id_of(position))?;
+                Some(pending.event.clone())
+            });
+            ClaimedQueue {
+                failed_attempts: self.attempts.get(&queue).copied().unwrap_or_default(),
+                events: events.collect(),
+                claim: DeliveryClaim { until, positions },
+                queue,
+            }
+        };
+        let mut claimed: Vec<ClaimedQueue> = due.into_iter().map(claim).collect();
+        claimed.retain(|queue| !queue.events.is_empty());
+        claimed
+    }
+
+    pub(in crate::store::memory) fn finish(
+        &mut self,
+        result: &QueueResult,
+        now: Timestamp,
+        limits: WebhookLimits,
+    ) {
+        let (delivered, failed) = result.positions();
+        for position in delivered {
+            self.remove(&id_of(position));
+        }
+        if !delivered.is_empty() {
+            self.status.delivered += delivered.len() as u64;
+            self.status.last_success = Some(now);
+        }
+        let queue = &result.queue;
+        if self.due.get(queue) != Some(&result.claim.until) {
+            return;
+        }
+        let before = self.attempts.remove(queue).unwrap_or_default();
+        let attempts = if delivered.is_empty() { before } else { 0 };
+        let mut due = now;
+        if let (Some(failure), Some(position)) = (&result.failure, failed) {
+            due = self.record_failure(queue, attempts + 1, failure, position, now, limits);
+        } else if attempts > 0 {
+            self.attempts.insert(queue.clone(), attempts);
+        }
+        let has_more = self.positions_of(queue).next().is_some();
+        self.set_due(queue, has_more.then_some(due));
+        if !has_more {
+            self.attempts.remove(queue);
+        }
+    }
+
+    /// Records a failure, and returns when the queue is due.
+    fn record_failure(
+        &mut self,
+        queue: &str,
+        attempts: u32,
+        failure: &DeliveryFailure,
+        position: &str,
+        now: Timestamp,
+        limits: WebhookLimits,
+    ) -> Timestamp {
+        self.status.failed += 1;
+        self.status.last_failure = Some((now, failure.error.clone()));
+        match failure.next {
+            NextAttempt::DeadLetter => {
+                let id = id_of(position);
+                self.make_dead(&id, Some(attempts), &failure.error, now, limits);
+                return now;
+            }
+            NextAttempt::StopEndpoint => {
+                self.status.stopped_since.get_or_insert(now);
+            }
+            NextAttempt::After(_) => {}
+        }
+        self.attempts.insert(queue.to_owned(), attempts);
+        match failure.next {
+            NextAttempt::After(delay) => now.after(delay),
+            _ => now,
+        }
+    }
+
+    pub(in crate::store::memory) fn status(&self) -> EndpointStatus {
+        EndpointStatus {
+            pending: self.events.len() as u64,
+            oldest: self.by_time.first().map(|(time, _)| *time),
+            dead: self.dead.len() as u64,
+            ..self.status.clone()
+        }
+    }
+
+    pub(in crate::store::memory) fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.dead.values().cloned().collect()
+    }
+
+    pub(in crate::store::memory) fn resend(&mut self, which: &Resend, now: Timestamp) -> u64 {
+        let is_chosen = |(at, id): &&(Timestamp, EventId)| match which {
+            Resend::One(one) => id == one,
+            Resend::Since(since) => at >= since,
+        };
+        let chosen: Vec<(Timestamp, EventId)> =
+            self.dead.keys().filter(is_chosen).cloned().collect();
+        for key in &chosen {
+            if let Some(event) = self.remove_dead(key) {
+                self.insert(event, now);
+            }
+        }
+        chosen.len() as u64
+    }
+
+    pub(in crate::store::memory) fn resume(&mut self) -> bool {
+        self.status.stopped_since.take().is_some()
+    }
+}
+
+/// The id of the event at a position.
+fn id_of(position: &str) -> EventId {
+    let id = position.rsplit('\n').next().unwrap_or_default();
+    EventId::from(id.to_owned())
+}
+
+/// The accounted bytes of an event.
+fn event_bytes(event: &Event) -> usize {
+    let data = event.data.iter();
+    let data = data.map(|(name, value)| name.len() + value.as_str().map_or(16, str::len));
+    let user_data = event
+        .data
+        .get("user_data")
+        .and_then(|value| value.as_object());
+    let pairs = user_data.into_iter().flatten();
+    let pairs = pairs.map(|(name, value)| name.len() + value.as_str().map_or(0, str::len));
+    OVERHEAD_BYTES + data.sum::<usize>() + pairs.sum::<usize>()
+}

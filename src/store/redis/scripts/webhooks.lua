@@ -1,0 +1,75 @@
+-- Common functions of the scripts of webhook endpoints; prepended to each of them. The embedded store has the same rules
+-- in `state/endpoint_queue.rs`.
+-- KEYS    of one endpoint, in this order:
+--         1 events        hash  event -> sequence number, queue and record
+--         2 order         zset  (lexical) position: queue, sequence number and event
+--         3 due           zset  queue by the time (ms) of its next attempt
+--         4 attempts      hash  queue -> failed attempts to deliver its first event
+--         5 pending       zset  event by its time (ms)
+--         6 dead          zset  event by the time (ms) at which it became a dead letter
+--         7 dead_letters  hash  event -> failed attempts, reason, queue and record
+--         8 state         hash  `seq` the last sequence number; `delivered`, `failed`, `dead` totals; `success` the time of
+--                               the last success; `failure`, `error` those of the last failure; `stopped` since when
+-- Parts of a value are separated by line feeds, which only the last part can contain.
+-- returns the result of the script after it
+-- cost    O(log n) per event
+local events, order, due, attempts, pending, dead, dead_letters, state =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+
+local function join_lines(...)
+  return table.concat({...}, '\n')
+end
+
+-- If memory is full, Redis rejects a script whose first write allocates, but not later writes. Events must be delivered
+-- even then.
+local function allow_writes()
+  redis.call('HDEL', state, '')
+end
+
+local function add_to_state(field, count)
+  redis.call('HSET', state, field, format_millis((redis.call('HGET', state, field) or 0) + count))
+end
+
+-- Adds events, each {id, queue, time, record}, and makes their queues due.
+local function insert_events(list)
+  local seq = tonumber(redis.call('HGET', state, 'seq') or 0)
+  local texts, positions, times, queues = {}, {}, {}, {}
+  for _, event in ipairs(list) do
+    seq = seq + 1
+    local number = string.format('%016.0f', seq)
+    texts[#texts + 1] = event.id
+    texts[#texts + 1] = join_lines(number, event.queue, event.record)
+    positions[#positions + 1] = 0
+    positions[#positions + 1] = join_lines(event.queue, number, event.id)
+    times[#times + 1] = event.time
+    times[#times + 1] = event.id
+    queues[#queues + 1] = server_now
+    queues[#queues + 1] = event.queue
+  end
+  redis.call('HSET', events, unpack(texts))
+  redis.call('ZADD', order, unpack(positions))
+  redis.call('ZADD', pending, unpack(times))
+  redis.call('ZADD', due, 'NX', unpack(queues))
+  redis.call('HSET', state, 'seq', format_millis(seq))
+end
+
+-- Makes a pending event a dead letter. Without `failed`, the attempts of its queue are counted.
+local function make_dead(id, failed, reason, max_dead)
+  local text = redis.call('HGET', events, id)
+  if not text then
+    return
+  end
+  local number, queue, record = string.match(text, '^(.-)\n(.-)\n(.*)$')
+  failed = failed or redis.call('HGET', attempts, queue) or 0
+  redis.call('HDEL', events, id)
+  redis.call('ZREM', order, join_lines(queue, number, id))
+  redis.call('ZREM', pending, id)
+  redis.call('HDEL', attempts, queue)
+  redis.call('HSET', dead_letters, id, join_lines(failed, reason, queue, record))
+  redis.call('ZADD', dead, server_now, id)
+  add_to_state('dead', 1)
+  for _, dropped in ipairs(redis.call('ZRANGE', dead, 0, -1 - max_dead)) do
+    redis.call('HDEL', dead_letters, dropped)
+    redis.call('ZREM', dead, dropped)
+  end
+end

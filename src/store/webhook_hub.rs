@@ -1,0 +1,122 @@
+//! What the stores of one process share about webhooks: limits, signals, and the outboxes to be relayed.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex as BlockingMutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{
+    Mutex,
+    mpsc::{self, Receiver, Sender},
+};
+
+use crate::model::{
+    ServiceId,
+    webhook::{WebhookEndpoint, WebhookLimits},
+};
+
+/// The maximum number of queued signals. Deliverers poll, so those that are dropped cost a second.
+const MAX_QUEUED_SIGNALS: usize = 1_000;
+/// The maximum number of queued outboxes. The sweep of the cleanup leader finds those that are dropped.
+const MAX_QUEUED_OUTBOXES: usize = 10_000;
+
+/// The interval at which the use of an endpoint is recorded.
+const USE_INTERVAL: Duration = Duration::from_secs(3_600);
+
+/// The owner of events that are to be moved to the queues of their endpoints.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(in crate::store) enum Outbox {
+    /// A service.
+    Service(ServiceId),
+    /// The resource group with this name.
+    Group(String),
+}
+
+/// The hub of a process. Clones are the same hub. Without one of its own, each store uses a hub that no other one has.
+#[derive(Clone)]
+pub struct WebhookHub(Arc<Channels>);
+
+struct Channels {
+    limits: WebhookLimits,
+    signals: Queue<WebhookEndpoint>,
+    outboxes: Queue<Outbox>,
+    /// When the use of each endpoint was last recorded.
+    used: BlockingMutex<HashMap<WebhookEndpoint, Instant>>,
+}
+
+/// A bounded queue with one receiver.
+struct Queue<T> {
+    sender: Sender<T>,
+    receiver: Mutex<Receiver<T>>,
+}
+
+impl<T> Queue<T> {
+    fn new(size: usize) -> Self {
+        let (sender, receiver) = mpsc::channel(size);
+        let receiver = Mutex::new(receiver);
+        Self { sender, receiver }
+    }
+}
+
+impl Default for WebhookHub {
+    fn default() -> Self {
+        Self::new(WebhookLimits::default())
+    }
+}
+
+impl WebhookHub {
+    /// Creates a hub for stores with these limits.
+    #[must_use]
+    pub fn new(limits: WebhookLimits) -> Self {
+        Self(Arc::new(Channels {
+            limits,
+            signals: Queue::new(MAX_QUEUED_SIGNALS),
+            outboxes: Queue::new(MAX_QUEUED_OUTBOXES),
+            used: BlockingMutex::default(),
+        }))
+    }
+
+    pub(in crate::store) fn limits(&self) -> WebhookLimits {
+        self.0.limits
+    }
+
+    /// Signals that events of `endpoint` are due.
+    pub(in crate::store) fn signal(&self, endpoint: &WebhookEndpoint) {
+        drop(self.0.signals.sender.try_send(endpoint.clone()));
+    }
+
+    pub(in crate::store) async fn next_signal(&self) -> WebhookEndpoint {
+        let mut receiver = self.0.signals.receiver.lock().await;
+        match receiver.recv().await {
+            Some(endpoint) => endpoint,
+            // The sender lives as long as the receiver.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether to record that `endpoint` is in use: once per interval.
+    pub(in crate::store) fn starts_use_interval(&self, endpoint: &WebhookEndpoint) -> bool {
+        let mut used = self.0.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let last = used.get(endpoint);
+        if last.is_some_and(|last| now.duration_since(*last) < USE_INTERVAL) {
+            return false;
+        }
+        used.insert(endpoint.clone(), now);
+        true
+    }
+
+    /// Queues the relay of an outbox.
+    pub(in crate::store) fn relay(&self, outbox: Outbox) {
+        drop(self.0.outboxes.sender.try_send(outbox));
+    }
+
+    /// Waits for outboxes to be relayed, and returns at most `limit`.
+    pub(in crate::store) async fn next_outboxes(&self, limit: usize) -> Vec<Outbox> {
+        let mut outboxes = Vec::new();
+        let mut receiver = self.0.outboxes.receiver.lock().await;
+        receiver.recv_many(&mut outboxes, limit).await;
+        outboxes
+    }
+}
