@@ -126,8 +126,8 @@ async fn a_call_is_matched_once(store: &impl EventRelay) {
                 regions: Vec::new(),
             };
             let groups = [GROUP.to_owned()];
-            let matches = (0..4).map(|_| store.match_call(&groups, &call));
-            let results = futures_util::future::join_all(matches).await;
+            let calls = (0..4).map(|_| store.match_call(&groups, &call));
+            let results = futures_util::future::join_all(calls).await;
             let matched = results
                 .into_iter()
                 .filter(|result| *result.as_ref().unwrap() == MatchResult::Matched(id.clone()));
