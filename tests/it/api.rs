@@ -33,6 +33,6 @@ mod routes;
 mod services;
 mod storage;
 pub(crate) mod storage_areas;
-mod storage_watch;
+pub(crate) mod storage_watch;
 mod ttl;
 mod uploads;

@@ -9,4 +9,5 @@ mod outages;
 mod redis_checks;
 mod replicas;
 mod round_trips;
+mod storage_watch;
 mod topologies;

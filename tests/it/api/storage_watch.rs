@@ -50,7 +50,7 @@ async fn change(request: RequestBuilder) -> String {
 }
 
 /// Applies an event to the state of a client.
-fn apply(state: &mut Value, event: &ServerEvent) {
+pub(crate) fn apply(state: &mut Value, event: &ServerEvent) {
     match event.event.as_str() {
         "snapshot" => *state = event.data.clone(),
         "change" => {

@@ -258,6 +258,11 @@ impl ModelRun {
         assert!(counts.iter().all(|count| *count > 50), "{counts:?}");
         let counts = self.areas.borrow().counts();
         assert!(counts.iter().all(|count| *count > 50), "{counts:?}");
+        let conditional = self.areas.borrow().conditional();
+        assert!(
+            conditional.iter().all(|count| *count > 5),
+            "{conditional:?}"
+        );
     }
 }
 

@@ -2,9 +2,13 @@
 //!
 //! Each write sets a key of its own, so a key in a response shows which write it came from. A key of a storage area that
 //! has certainly ended must never be read again, even if its custom id is in use again. Of concurrent changes the order
-//! is unknown; after them nothing is certain until the next change that is alone.
+//! is unknown; after them nothing is certain until the next change that is alone. Of all changes with one `ETag` in
+//! `If-Match` at most one succeeds.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use switchboard::model::Timestamp;
 
@@ -32,6 +36,10 @@ pub(super) struct Area {
     /// The number of changes in progress, and of all changes.
     pub(super) in_flight: usize,
     pub(super) changes: u64,
+    /// The last known `ETag`, and the number of changes until then if it was certainly the current one.
+    pub(super) tag: Option<(String, Option<u64>)>,
+    /// The tags under whose condition something was changed.
+    pub(super) used_tags: HashSet<String>,
     /// When a generated id was certainly unused.
     pub(super) ended_at: Option<Timestamp>,
 }
@@ -79,6 +87,21 @@ impl Area {
 
     pub(super) fn was_alone(&self, pending: &Pending) -> bool {
         pending.alone && self.changes == pending.changes
+    }
+
+    /// Whether `tag` was certainly the current one when this change was made.
+    pub(super) fn was_current(&self, pending: &Pending, tag: &str) -> bool {
+        let last = self.tag.as_ref().filter(|(last, _)| last == tag);
+        let is_next = last.is_some_and(|(_, changes)| *changes == Some(pending.changes - 1));
+        is_next && self.was_alive(pending)
+    }
+
+    /// Records the tag in the response to a change.
+    pub(super) fn record_tag(&mut self, pending: &Pending, tag: &str) {
+        if !tag.is_empty() {
+            let changes = self.was_alone(pending).then_some(self.changes);
+            self.tag = Some((tag.to_owned(), changes));
+        }
     }
 
     /// Whether it certainly existed during the request.

@@ -27,12 +27,19 @@ pub(super) struct StorageAreas {
     next_key: u64,
     /// The numbers of observed ends, of reads of existing storage areas, and of writes around an end.
     counts: [usize; 3],
+    /// The numbers of writes under conditions that were met and not met.
+    conditional: [usize; 2],
 }
 
 impl StorageAreas {
     /// The numbers of observed ends, of reads of existing storage areas, and of writes around an end.
     pub(super) fn counts(&self) -> [usize; 3] {
         self.counts
+    }
+
+    /// The numbers of writes under conditions that were met and not met.
+    pub(super) fn conditional(&self) -> [usize; 2] {
+        self.conditional
     }
 
     fn area(&mut self, id: &str) -> &mut Area {
@@ -49,6 +56,17 @@ impl StorageAreas {
         if !was_alone {
             // A concurrent write may have created it again.
             area.ends = latest.map(|latest| (Timestamp::from_millis(0), latest));
+        }
+    }
+
+    /// Records that a write of `key` did not meet its condition.
+    fn record_refused(&mut self, id: &str, key: &str, pending: &Pending, response: &TestResponse) {
+        response.error_message("PreconditionFailed", 412);
+        self.conditional[1] += 1;
+        let write = self.area(id).writes.get_mut(key).unwrap();
+        write.dead_since = Some(Timestamp::from_millis(0));
+        if response.header("etag").is_empty() {
+            self.record_end(id, pending, now());
         }
     }
 
@@ -145,6 +163,12 @@ impl ModelRun {
     async fn write_storage(&self, app: &TestApp, id: &str, random: &mut StdRng) {
         let (key, ttl) = (self.areas.borrow_mut().new_key(), random.random_range(1..3));
         let write = request(app, Method::POST, id, &format!("/{ttl}"));
+        let tag = self.areas.borrow_mut().area(id).tag.clone();
+        let tag = tag.map(|(tag, _)| tag).filter(|_| random.random_bool(0.8));
+        let write = match &tag {
+            Some(tag) => write.header("if-match", tag),
+            None => write,
+        };
         let write = if random.random_bool(0.2) {
             let file = Multipart::new().file("map", "map.png", "image/png", b"bytes");
             write.multipart_body(file.text(&key, "1"))
@@ -174,7 +198,18 @@ impl ModelRun {
             area.writes.get_mut(&key).unwrap().dead_since = Some(Timestamp::from_millis(0));
             return areas.record_end(id, &pending, answered);
         }
+        if let Some(tag) = tag {
+            let was_current = area.was_current(&pending, &tag);
+            if response.status == 412 {
+                assert!(!was_current, "{id} has not changed, seed {seed}");
+                return areas.record_refused(id, &key, &pending, &response);
+            }
+            assert!(area.used_tags.insert(tag), "{id} twice, seed {seed}");
+            areas.conditional[0] += 1;
+        }
+        let area = areas.area(id);
         assert_eq!(response.status, 200, "{}", response.text());
+        area.record_tag(&pending, response.header("etag"));
         let was_ended = area.ended_at.is_some_and(|at| at < pending.sent);
         let is_revived = is_generated(id) && was_ended;
         assert!(!is_revived, "{id} is revived, seed {seed}");
