@@ -1,6 +1,6 @@
 //! Assembles all parts into a running service; the only module that uses all layers.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::dev::Server;
 use futures_util::future;
@@ -64,6 +64,8 @@ pub struct RunningServer {
     api_keys_required: bool,
     catalog: CurrentCatalog,
     replica_id: String,
+    /// `server.shutdown_timeout_seconds`
+    shutdown_timeout: Duration,
     background: BackgroundTasks,
 }
 
@@ -154,6 +156,7 @@ pub async fn start_with_clock(
     let skew = background.monitor_clock(&settings, wall, readiness.clone());
     let responses = metrics.http.totals.clone();
     background.send_heartbeats(replica, Arc::clone(&admin_context), skew.clone(), responses);
+    let webhooks = background.deliver_webhooks(&settings, &admin_context, &metrics.webhooks)?;
     let memory = MemoryBudgets::new(&settings.limits);
     let catalog = admin_context.current_catalog.clone();
     let sources = Sources {
@@ -162,6 +165,7 @@ pub async fn start_with_clock(
         cleanup: background.cleanup.clone(),
         clock_skew: Box::new(move || skew.seconds()),
         catalog_entries_lost: Box::new(move || catalog.lost_entries()),
+        webhooks: Box::new(move || webhooks.last()),
     };
     let factory = WorkerFactory {
         admin_context,
@@ -188,6 +192,7 @@ pub async fn start_with_clock(
         api_keys_required: !factory.settings.auth.api_keys.is_empty(),
         catalog: factory.admin_context.current_catalog.clone(),
         replica_id,
+        shutdown_timeout: factory.settings.server.shutdown,
         readiness: factory.readiness.clone(),
         scheme: if tls.is_some() { "https" } else { "http" },
         servers: Vec::new(),
@@ -276,7 +281,14 @@ impl RunningServer {
         }
         self.readiness.drain();
         graceful_shutdown::stop_accepting_all(self.listener_handles).await;
-        future::join_all(handles.iter().map(|handle| handle.stop(true))).await;
+        let stop_servers = future::join_all(handles.iter().map(|handle| handle.stop(true)));
+        let deliverer = self.background.webhooks;
+        let stop_deliveries = async {
+            if let Some(deliverer) = deliverer {
+                deliverer.shut_down(self.shutdown_timeout).await;
+            }
+        };
+        future::join(stop_servers, stop_deliveries).await;
         for task in self.background.tasks {
             task.abort();
         }

@@ -1,11 +1,18 @@
-//! The HTTP client for backends, the trace collector and the health check.
+//! The HTTP client for backends, webhooks, the trace collector and the health check.
 
 use std::{sync::LazyLock, time::Duration};
 
 use reqwest::{Certificate, Client, ClientBuilder, redirect, retry};
 use rustls::crypto::{CryptoProvider, ring};
 
+pub(crate) use self::{
+    address_policy::{AddressNotAllowed, AddressPolicy},
+    resolver::{PolicyResolver, SystemResolver},
+};
 use crate::tls_errors;
+
+mod address_policy;
+mod resolver;
 
 /// The idle timeout of a connection. It is shorter than the five seconds of common servers, so that no request uses a
 /// connection that the server is closing.

@@ -13,7 +13,7 @@ pub use self::{
         CatalogEntry, Difference, EntryOrigin, GroupUsage, ImportMode, ImportReport, LostEntries,
         MAX_SAMPLED_GROUPS, MostUsedGroups, Overview, OwnReplica, Precondition, PutOutcome,
         Replica, ReplicaStats, Secrets, ServiceSearchResult, SessionRole, SetStatusResult,
-        StatsSampler, StoreOutage, StoreStatus, UsageSample, deregister, export_catalog,
+        StatsSampler, StoreOutage, StoreStatus, UsageSample, Webhook, deregister, export_catalog,
     },
     backend_requests::{PreparedRequest, RequestOrigin},
     catalog::{
@@ -52,6 +52,7 @@ pub use self::{
     storage_watch::{StorageEvent, StorageEventKind, StorageWatchItem, StorageWatcher},
     ttl::StorageAreaTtl,
     uploads::{Upload, Uploads},
+    webhooks::{WebhookDeliverer, WebhookRules, WebhookStatistics},
 };
 use crate::{
     memory_budget::MemoryBudgets,
@@ -103,6 +104,7 @@ mod storage_watch;
 mod ttl;
 mod uploads;
 mod watched_storages;
+mod webhooks;
 
 /// The services of one worker. A clone shares the context.
 #[derive(Clone)]

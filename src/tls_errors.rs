@@ -24,7 +24,7 @@ const ADVICE: [(&str, &str); 20] = [
     (
         "UnknownIssuer",
         "the server's certificate is not signed by a trusted authority: configure the certificate of the \
-         authority (redis.tls_ca_file, backend.ca_file, OTEL_EXPORTER_OTLP_CERTIFICATE), and let the server \
+         authority (redis.tls_ca_file, backend.ca_file, webhooks.ca_file, OTEL_EXPORTER_OTLP_CERTIFICATE), and let the server \
          send the intermediate certificates",
     ),
     (

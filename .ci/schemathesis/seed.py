@@ -55,6 +55,8 @@ def create_catalog():
     numbers = [f"80055501{n}" for n in range(10, 70)]
     catalog = GROUP.format("kept-group", json.dumps(numbers)) + "_booking_expiration_timeout = 1800\n"
     catalog += SERVICE.format("kept-service", "request-interaction")
+    # The host does not exist, so all events stay pending.
+    catalog += '_webhook_url = "https://receiver.invalid/"\n_webhook_secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"\n'
     catalog += "".join(SERVICE.format(name, "store") for name in services)
     catalog += "".join(GROUP.format(name, []) for name in groups)
     toml = "application/toml"
@@ -68,6 +70,7 @@ def create_catalog():
     write("mortal-services.txt", services)
     write("groups.txt", ["kept-group", "DNIS"])
     write("mortal-groups.txt", groups)
+    write("webhooks.txt", ["services/kept-service"])
     write("bookings.txt", [booking["booking"] for booking in bookings[:40]])
 
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
-use super::free_memory::return_freed_memory;
+use super::{error::StartError, free_memory::return_freed_memory};
 use crate::{
     backend::Backends,
     model::{
@@ -14,12 +14,12 @@ use crate::{
     },
     service::{
         AdminContext, AgentContext, CatalogReloader, ChangeListeners, ClockSkew, CurrentCatalog,
-        Replica, SessionTerminator, StatsSampler, monitor_clock_skew, monitor_readiness,
-        unload_unused_phone_library,
+        Replica, SessionTerminator, StatsSampler, WebhookDeliverer, WebhookStatistics,
+        monitor_clock_skew, monitor_readiness, unload_unused_phone_library,
     },
     settings::Settings,
     store::{AdminStore, WallClock, WebhookHub, memory::MemoryStore, redis::RedisStore},
-    telemetry::metrics::RedisMetrics,
+    telemetry::metrics::{RedisMetrics, WebhookMetrics},
 };
 
 /// The configured store, which each worker opens.
@@ -67,6 +67,8 @@ pub(super) struct BackgroundTasks {
     pub(super) store: Arc<dyn AdminStore>,
     pub(super) cleanup: CleanupStatus,
     pub(super) tasks: Vec<JoinHandle<()>>,
+    /// The deliverer of webhooks, which is stopped before the other tasks.
+    pub(super) webhooks: Option<WebhookDeliverer>,
 }
 
 impl BackgroundTasks {
@@ -120,6 +122,7 @@ impl BackgroundTasks {
             store,
             cleanup: status,
             tasks,
+            webhooks: None,
         })
     }
 
@@ -154,6 +157,30 @@ impl BackgroundTasks {
             self.tasks.push(tokio::spawn(follow));
         }
         all
+    }
+
+    /// Delivers events to the webhooks of the catalog. Returns their state.
+    ///
+    /// # Errors
+    /// [`StartError::Webhooks`] if the configured certificates cannot be used.
+    pub(super) fn deliver_webhooks(
+        &mut self,
+        settings: &Settings,
+        admin_context: &AdminContext,
+        metrics: &WebhookMetrics,
+    ) -> Result<WebhookStatistics, StartError> {
+        let (store, catalog) = (
+            Arc::clone(&self.store),
+            admin_context.current_catalog.clone(),
+        );
+        let deliverer =
+            WebhookDeliverer::start(store, catalog.clone(), &settings.webhooks, metrics);
+        self.webhooks = Some(deliverer.map_err(StartError::Webhooks)?);
+        let statistics = WebhookStatistics::default();
+        let (store, cleanup) = (Arc::clone(&self.store), self.cleanup.clone());
+        let sampling = statistics.clone().run(store, catalog, cleanup);
+        self.tasks.push(tokio::spawn(sampling));
+        Ok(statistics)
     }
 
     /// Publishes `replica` to the other replicas.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::StartError;
 use crate::{
     model::Table,
-    service::{Catalog, CatalogContext, CatalogFile, Options, PhoneNumbers},
+    service::{Catalog, CatalogContext, CatalogFile, Options, PhoneNumbers, WebhookRules},
     settings::{Settings, SettingsError},
 };
 
@@ -57,5 +57,8 @@ pub(super) fn catalog_context(settings: &Settings) -> CatalogContext {
         phone_numbers: PhoneNumbers::new(settings.phone.default_region),
         default_credentials: settings.auth.credentials(),
         variables: Arc::new(move |name| environment.variable(name).map(str::to_owned)),
+        webhooks: WebhookRules {
+            allow_http: settings.webhooks.allow_http,
+        },
     }
 }

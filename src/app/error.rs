@@ -21,6 +21,9 @@ pub enum StartError {
     /// A setting of `[backend]` cannot be used.
     #[error("setting {0}")]
     Backends(String),
+    /// A setting of `[webhooks]` cannot be used.
+    #[error("setting {0}")]
+    Webhooks(String),
     /// The random generator of the operating system failed.
     #[error("the random generator of the operating system failed")]
     Random,
@@ -57,6 +60,7 @@ impl StartError {
                 | Self::Catalog(_)
                 | Self::Tls(_)
                 | Self::Backends(_)
+                | Self::Webhooks(_)
                 | Self::RedisNotConfigured
         )
     }

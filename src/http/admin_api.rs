@@ -1,4 +1,4 @@
-//! The admin API: catalog, active services, bookings, audit log and replicas, and the node status for load balancers.
+//! The admin API: catalog, active services, bookings, webhooks, audit log and replicas, and the node status for load balancers.
 //!
 //! One file for each resource, with its handlers, response types and JSON Schemas.
 
@@ -30,6 +30,7 @@ pub(super) mod node;
 pub(super) mod replicas;
 pub(super) mod resource_groups;
 pub(super) mod restore;
+pub(super) mod webhooks;
 
 /// Default and maximum page size.
 pub(super) const PAGE_LIMITS: (usize, usize) = (50, 200);

@@ -43,6 +43,7 @@ mod sign_in;
 mod signed_in;
 mod try_chat;
 mod try_it;
+mod webhooks;
 
 pub(super) use self::{overview::events::OverviewCache, page::PageError};
 
@@ -80,7 +81,7 @@ pub(super) fn shared_routes() -> [Endpoint; 2] {
 }
 
 /// Pages that need the session of an administrator. Registers all pages as targets of redirects.
-pub(super) fn routes() -> [Endpoint; 23] {
+pub(super) fn routes() -> [Endpoint; 25] {
     let pages = [
         route("/genesys/1/admin/ui").get(overview::show_overview),
         entry_list_endpoint("/genesys/1/admin/ui/services"),
@@ -113,6 +114,10 @@ pub(super) fn routes() -> [Endpoint; 23] {
         route("/genesys/1/admin/ui/replicas/{id}")
             .get(replica::show_replica)
             .method(Method::POST, post().to(replica::set_replica_status)),
+        route("/genesys/1/admin/ui/webhooks").get(webhooks::show_webhooks),
+        route("/genesys/1/admin/ui/webhooks/{endpoint}")
+            .get(webhooks::show_webhook)
+            .method(Method::POST, post().to(webhooks::update_webhook)),
         route("/genesys/1/admin/ui/audit-log").get(audit_log::show_audit_log),
         route("/genesys/1/admin/ui/{path:.*}"),
     ];

@@ -65,6 +65,9 @@ pub enum ApiError {
     /// No such booking.
     #[error("{0}")]
     BookingNotFound(String),
+    /// No such webhook.
+    #[error("{0}")]
+    WebhookNotFound(String),
     /// No such configured service, or no such active service.
     #[error("{0}")]
     ServiceNotFound(String),
@@ -210,6 +213,7 @@ impl ApiError {
             }
             Self::GroupNotFound(_) => ("GroupNotFound", StatusCode::NOT_FOUND),
             Self::BookingNotFound(_) => ("BookingNotFound", StatusCode::NOT_FOUND),
+            Self::WebhookNotFound(_) => ("WebhookNotFound", StatusCode::NOT_FOUND),
             Self::ServiceNotFound(_) => ("ServiceNotFound", StatusCode::NOT_FOUND),
             Self::KeyNotFound(_) => ("KeyNotFound", StatusCode::NOT_FOUND),
             Self::RequestNotFound(_) => ("RequestNotFound", StatusCode::NOT_FOUND),

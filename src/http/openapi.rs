@@ -34,6 +34,7 @@ pub(super) mod parameters;
 pub(super) mod responses;
 mod security;
 pub(super) mod surface;
+mod webhook_events;
 
 const INTRODUCTION: &str = "\
 A service is created from a configured service. It stores strings and binaries until it expires, and the routing \
@@ -157,6 +158,9 @@ impl ApiSurface {
             .build();
         document.servers = Some(vec![ServerBuilder::new().url("/").build()]);
         let errors = ErrorTable::new(self.unreadable_json_status);
+        if self.groups.client || self.admin_enabled {
+            document.webhooks = Some(webhook_events::webhooks());
+        }
         let components = document.components.get_or_insert_default();
         self.add_components(components, &errors);
         for operation in operations_mut(&mut document) {

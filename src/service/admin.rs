@@ -24,6 +24,7 @@ pub use self::{
     restore::LostEntries,
     sessions::{AdminSession, SessionRole},
     store_status::{Overview, StoreOutage, StoreStatus},
+    webhooks::Webhook,
 };
 use super::{
     Agents, Catalog, CatalogContext, CatalogError, CatalogFile, CurrentCatalog, EntryError,
@@ -52,6 +53,7 @@ mod replicas;
 mod restore;
 mod sessions;
 mod store_status;
+mod webhooks;
 
 /// The state that the admin API of all workers shares.
 pub struct AdminContext {
@@ -130,6 +132,11 @@ pub enum AdminError {
         /// The booking.
         booking: String,
     },
+    /// The catalog has no webhook of this name.
+    #[error(
+        "there is no webhook {0:?}; expected services/<name> or resources/<name> of an entry with _webhook_url"
+    )]
+    NoSuchWebhook(String),
     /// An error that client requests can also have.
     #[error(transparent)]
     Service(#[from] ServiceError),

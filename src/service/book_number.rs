@@ -13,7 +13,10 @@ use super::{
     resource_groups::ResourceGroup,
 };
 use crate::{
-    model::{BookResult, Booking, BookingOwner, BookingRequest, Group, StoreError},
+    model::{
+        BookResult, Booking, BookingOwner, BookingRequest, Group, StoreError,
+        webhook::BookingWebhooks,
+    },
     store::Store,
 };
 
@@ -39,6 +42,17 @@ impl ResourceGroup {
         let allowed = self.services.as_ref();
         is_own || allowed.is_none_or(|services| services.contains(definition.name()))
     }
+}
+
+/// The subscriptions to the events of a booking; `None` if there are none.
+fn booking_webhooks(definition: &Definition, group: &ResourceGroup) -> Option<BookingWebhooks> {
+    let of_definition = definition.subscription();
+    let of_group = group.webhook.as_ref().map(|webhook| webhook.subscription());
+    (of_definition.is_some() || of_group.is_some()).then(|| BookingWebhooks {
+        definition: definition.name().to_owned(),
+        of_definition,
+        of_group,
+    })
 }
 
 impl NumberRequest {
@@ -100,7 +114,7 @@ impl NumberRequest {
                 codes,
                 timeout,
                 include_pool: flag("_return_pool_health")?,
-                webhooks: None,
+                webhooks: booking_webhooks(definition, resources),
             },
         })
     }

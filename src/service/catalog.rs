@@ -13,7 +13,7 @@ use std::{
 use thiserror::Error;
 use tracing::warn;
 
-use self::entry::{check_group, check_shape, parse_definition};
+use self::entry::{check_group, check_shape, expand_variables, parse_definition};
 pub(super) use self::entry::{parse_stored_options, table_label};
 use self::lost::LostCatalog;
 pub(super) use self::stored::retired_ttl;
@@ -29,10 +29,11 @@ use super::{
     definition::Definition,
     options::{Options, option_warnings},
     resource_groups::{ResourceGroup, ResourceGroups},
+    webhooks::WebhookConfig,
 };
 use crate::{
     backend::BackendDefinition,
-    model::{EntryName, Groups, Table},
+    model::{EntryName, Groups, Table, webhook::WebhookEndpoint},
     settings::RouteGroups,
 };
 
@@ -122,7 +123,9 @@ impl Catalog {
         let warnings = option_warnings(&entry, &options);
         let (table, name) = entry;
         if table == Table::Resources {
-            return Ok(self.pools.add(&name, options, context.phone_numbers)?);
+            let options =
+                expand_variables(table, &name, options, context, is_allowed_variable_name)?;
+            return Ok(self.pools.add(&name, options, context)?);
         }
         let definition = parse_definition(&name, options, context, is_allowed_variable_name)?;
         check_group(&definition, &self.pools)?;
@@ -220,6 +223,18 @@ impl Catalog {
             current: self.pools.groups().cloned().collect(),
             retired: self.pools.retired().to_vec(),
         }
+    }
+
+    /// All webhooks, also those of deleted entries of which services may be active.
+    pub(super) fn webhooks(&self) -> BTreeMap<WebhookEndpoint, Arc<WebhookConfig>> {
+        let definitions = self.retired.iter().chain(&self.definitions);
+        let definitions = definitions.filter_map(|(name, definition)| {
+            let webhook = definition.webhook()?;
+            Some((WebhookEndpoint::of_definition(name), Arc::clone(webhook)))
+        });
+        let groups = self.pools.webhooks();
+        let groups = groups.map(|(name, webhook)| (WebhookEndpoint::of_group(name), webhook));
+        definitions.chain(groups).collect()
     }
 
     /// Whether any backend uses TLS.

@@ -305,7 +305,7 @@ impl PendingCreate {
                 let stored = idempotent_request.stored_value(response.unwrap_or_default());
                 (idempotent_request.key.clone(), stored)
             }),
-            webhook: None,
+            webhook: self.definition.subscription(),
             is_pending: matches!(self.definition.kind(), DefinitionKind::Backend(_)),
         };
         let result = match self.context.store.create(service).await {

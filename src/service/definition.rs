@@ -1,6 +1,9 @@
 //! Definitions of configured services: flat tables of options with the names of the vendor.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use secrecy::SecretString;
 use thiserror::Error;
@@ -10,10 +13,11 @@ use super::{
     builtin::Builtin,
     options::{self, DEFAULT_TTL, TYPES, is_server_side},
     parse_value::{parse_boolean, parse_integer},
+    webhooks::{WebhookConfig, WebhookRules, take_webhook},
 };
 use crate::{
     backend::BackendDefinition,
-    model::{STORAGE_AREA, join_with_or},
+    model::{STORAGE_AREA, join_with_or, webhook::Subscription},
     settings::Credentials,
 };
 
@@ -48,6 +52,7 @@ pub(super) struct Definition {
     options: BTreeMap<String, String>,
     credentials: Credentials,
     overwritable: BTreeSet<String>,
+    webhook: Option<Arc<WebhookConfig>>,
 }
 
 impl Definition {
@@ -59,6 +64,7 @@ impl Definition {
         name: &str,
         mut options: BTreeMap<String, String>,
         max_ttl_seconds: u64,
+        webhooks: WebhookRules,
     ) -> Result<Self, DefinitionError> {
         options.retain(|_, value| !value.is_empty());
         let fail = |option: &str, problem: String| DefinitionError {
@@ -102,6 +108,8 @@ impl Definition {
         };
         let checked = options::check_service(&options, max_ttl_seconds);
         checked.map_err(|(option, problem)| fail(&option, problem))?;
+        let webhook = take_webhook(&mut options, webhooks);
+        let webhook = webhook.map_err(|(option, problem)| fail(&option, problem))?;
         let option = |name: &str| options.get(name).map(String::as_str);
         let prefix = option("_access_code_prefix");
         let codes = parse_access_codes(option("_access_code_length"), prefix);
@@ -115,6 +123,7 @@ impl Definition {
             credentials,
             overwritable,
             options,
+            webhook: webhook.map(Arc::new),
         })
     }
 
@@ -126,6 +135,7 @@ impl Definition {
             options: BTreeMap::new(),
             credentials: Credentials::default(),
             overwritable: BTreeSet::new(),
+            webhook: None,
         }
     }
 
@@ -176,6 +186,16 @@ impl Definition {
         &self.credentials
     }
 
+    /// Its webhook.
+    pub(super) fn webhook(&self) -> Option<&Arc<WebhookConfig>> {
+        self.webhook.as_ref()
+    }
+
+    /// What its webhook subscribes to.
+    pub(super) fn subscription(&self) -> Option<Subscription> {
+        self.webhook.as_ref().map(|webhook| webhook.subscription())
+    }
+
     pub(super) fn option(&self, name: &str) -> Option<&str> {
         self.options.get(name).map(String::as_str)
     }
@@ -204,7 +224,9 @@ mod tests {
     fn parse(options: &[(&str, &str)]) -> Result<Definition, String> {
         let options = options.iter();
         let options = options.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Definition::new("shop", options.collect(), 3_600).map_err(|error| error.to_string())
+        let webhooks = WebhookRules::default();
+        Definition::new("shop", options.collect(), 3_600, webhooks)
+            .map_err(|error| error.to_string())
     }
 
     #[test]

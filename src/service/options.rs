@@ -7,20 +7,21 @@
 
 use std::collections::BTreeMap;
 
-pub use self::presets::{ServicePreset, group_options, preset_of, presets};
-use self::spec::{DefaultValue, OptionSpec, ServiceKind};
-pub use self::spec::{Importance, MAX_NUMBER_BYTES, OptionDoc, OptionType};
-pub(super) use self::suggestions::{option_warnings, suggested_for_group};
-pub(super) use self::table::{
+pub(super) use self::constants::{
     ALLOCATION_STRATEGIES, BOOKING_TIMEOUT_RANGE, CODE_LENGTH_RANGE, DEFAULT_BOOKING_TIMEOUT,
     DEFAULT_CLIENT_TIMEOUT, DEFAULT_CODE_LENGTH, DEFAULT_GROUP, DEFAULT_MAX_EVENTS,
     DEFAULT_MESSAGE_BYTES, DEFAULT_TTL, TYPES,
 };
+pub use self::presets::{ServicePreset, group_options, preset_of, presets};
+use self::spec::{DefaultValue, OptionSpec, ServiceKind};
+pub use self::spec::{Importance, MAX_NUMBER_BYTES, OptionDoc, OptionType};
+pub(super) use self::suggestions::{option_warnings, suggested_for_group};
 pub use self::values::{OptionValue, Options, REDACTED, is_option_name};
 pub(super) use self::values::{RestoreError, redact, restore_secrets, without_empty};
 use self::{group_table::GROUP_OPTIONS, table::SERVICE_OPTIONS};
 use super::parse_value::parse_integer;
 
+mod constants;
 mod group_table;
 mod presets;
 mod spec;
@@ -71,7 +72,8 @@ fn check(
 
 /// Whether the value of an option is never returned.
 pub(super) fn is_secret(option: &str) -> bool {
-    let mut secret_options = SERVICE_OPTIONS.iter().filter(|row| row.is_secret);
+    let rows = SERVICE_OPTIONS.iter().chain(GROUP_OPTIONS);
+    let mut secret_options = rows.filter(|row| row.is_secret);
     secret_options.any(|row| row.matches(option))
 }
 

@@ -81,12 +81,19 @@ impl Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::WebhookRules;
 
     fn definition(options: &[(&str, &str)]) -> Definition {
         let base = [("_type", "builtin"), ("_service", "store")];
         let options = base.iter().chain(options);
         let options = options.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Definition::new("test", options.collect(), 1_000_000).unwrap()
+        Definition::new(
+            "test",
+            options.collect(),
+            1_000_000,
+            WebhookRules::default(),
+        )
+        .unwrap()
     }
 
     fn parameters(ttl: Option<&str>) -> Parameters {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    CatalogContext,
     definition::DefinitionError,
     options::{
         self, ALLOCATION_STRATEGIES, BOOKING_TIMEOUT_RANGE, DEFAULT_BOOKING_TIMEOUT,
@@ -14,6 +15,7 @@ use super::{
     },
     parse_value::parse_integer,
     phone_numbers::PhoneNumbers,
+    webhooks::{WebhookConfig, take_webhook},
 };
 use crate::model::{AccessNumber, AllocationStrategy, Group, stable_hash};
 
@@ -27,6 +29,8 @@ pub(super) struct ResourceGroup {
     pub(super) max_requested_timeout: u64,
     /// The configured services that can use the group; `None` for all.
     pub(super) services: Option<BTreeSet<String>>,
+    /// The webhook of the group.
+    pub(super) webhook: Option<Arc<WebhookConfig>>,
 }
 
 /// All groups, by name and by number.
@@ -51,6 +55,12 @@ impl ResourceGroups {
     pub(super) fn names(&self) -> String {
         let names: Vec<_> = self.groups.keys().map(String::as_str).collect();
         names.join(", ")
+    }
+
+    /// The webhooks of the groups, by name.
+    pub(super) fn webhooks(&self) -> impl Iterator<Item = (&String, Arc<WebhookConfig>)> {
+        let groups = self.groups.iter();
+        groups.filter_map(|(name, resources)| Some((name, resources.webhook.clone()?)))
     }
 
     /// Adds a deleted group.
@@ -93,9 +103,9 @@ impl ResourceGroups {
         &mut self,
         name: &str,
         table: Options,
-        phone_numbers: PhoneNumbers,
+        context: &CatalogContext,
     ) -> Result<(), DefinitionError> {
-        let resources = parse_group(name, table, phone_numbers)?;
+        let resources = parse_group(name, table, context)?;
         let group = &resources.group;
         let is_exclusive = group.strategy == AllocationStrategy::Exclusive;
         let conflicts = group.numbers.iter().filter(|_| is_exclusive);
@@ -129,7 +139,7 @@ impl ResourceGroups {
 fn parse_group(
     name: &str,
     mut table: Options,
-    phone_numbers: PhoneNumbers,
+    context: &CatalogContext,
 ) -> Result<ResourceGroup, DefinitionError> {
     let fail = |option: &str, problem: String| DefinitionError {
         kind: "resource group",
@@ -137,6 +147,7 @@ fn parse_group(
         option: option.to_owned(),
         problem,
     };
+    let phone_numbers = context.phone_numbers;
     let number_list = table.remove("numbers");
     let mut options = BTreeMap::new();
     for (option, value) in table {
@@ -152,6 +163,8 @@ fn parse_group(
     }
     let checked = options::check_group(&options);
     checked.map_err(|(option, problem)| fail(&option, problem))?;
+    let webhook = take_webhook(&mut options, context.webhooks);
+    let webhook = webhook.map_err(|(option, problem)| fail(&option, problem))?;
     let strategy = match options.get("_allocation_strategy").map(String::as_str) {
         Some("RANDOM") => AllocationStrategy::Random,
         Some("ROUND_ROBIN") => AllocationStrategy::RoundRobin,
@@ -166,11 +179,7 @@ fn parse_group(
     let timeout = seconds("_booking_expiration_timeout");
     let max_requested_timeout =
         seconds("_max_booking_expiration_timeout").unwrap_or(BOOKING_TIMEOUT_RANGE.1);
-    let services = options.get("_services").map(|list| {
-        let names = list.split(',').map(str::trim);
-        let names = names.filter(|name| !name.is_empty());
-        names.map(str::to_owned).collect()
-    });
+    let services = options.get("_services").map(|list| parse_names(list));
     let number = |text: String| {
         let subscriber = phone_numbers.subscriber(&text);
         let is_valid = (1..=MAX_NUMBER_BYTES).contains(&text.len())
@@ -227,7 +236,15 @@ fn parse_group(
         timeout: Duration::from_secs(timeout.unwrap_or(DEFAULT_BOOKING_TIMEOUT)),
         max_requested_timeout,
         services,
+        webhook: webhook.map(Arc::new),
     })
+}
+
+/// The names in a comma-separated list.
+fn parse_names(list: &str) -> BTreeSet<String> {
+    let names = list.split(',').map(str::trim);
+    let names = names.filter(|name| !name.is_empty());
+    names.map(str::to_owned).collect()
 }
 
 /// The problem of an unknown option.

@@ -6,8 +6,8 @@
 //! spans ([`SpanOutcome`]), because log and tracer belong to the process.
 //!
 //! The crate appends `_total` to the names of counters, and a period to the help texts of registered metrics. All labels
-//! have fixed sets of values, except for the names of resource groups and configured services, which come from the
-//! catalog.
+//! have fixed sets of values, except for the names of resource groups, configured services and their webhooks, which
+//! come from the catalog.
 
 use prometheus_client::{
     encoding::{prometheus_text, text},
@@ -21,8 +21,9 @@ pub use self::{
     handles::GaugeGuard,
     http::{CLIENT_CLOSED_REQUEST, HttpMetrics, MethodLabel, RouteMetrics},
     redis::{PoolStats, RedisMetrics},
-    replica::{Sources, SpanOutcome},
+    replica::{EndpointGauges, Sources, SpanOutcome},
     store::{BinaryMetrics, OperationMetrics, StoreMetrics},
+    webhooks::{DeliveryResult, WebhookMetrics},
 };
 
 mod backends;
@@ -34,6 +35,7 @@ mod redis;
 mod replica;
 mod scrape;
 mod store;
+mod webhooks;
 
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
@@ -54,6 +56,8 @@ pub struct Metrics {
     pub chats: ChatMetrics,
     /// Push by `CometD`.
     pub comet: CometMetrics,
+    /// Deliveries to webhooks.
+    pub webhooks: WebhookMetrics,
 }
 
 /// Encodes all metrics of an application.
@@ -72,6 +76,7 @@ impl Exporter {
         metrics.backends.register(&mut registry);
         metrics.chats.register(&mut registry);
         metrics.comet.register(&mut registry);
+        metrics.webhooks.register(&mut registry);
         registry.register_collector(Box::new(sources));
         Self(registry)
     }

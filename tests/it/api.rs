@@ -36,3 +36,4 @@ pub(crate) mod storage_areas;
 pub(crate) mod storage_watch;
 mod ttl;
 mod uploads;
+pub(crate) mod webhooks;

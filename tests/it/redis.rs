@@ -11,3 +11,4 @@ mod replicas;
 mod round_trips;
 mod storage_watch;
 mod topologies;
+mod webhooks;

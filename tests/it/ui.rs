@@ -25,3 +25,4 @@ mod store_outage;
 mod try_chat;
 mod try_it;
 mod warnings;
+mod webhooks;

@@ -33,8 +33,8 @@ struct AuditLogPageResponse {
     next: Option<String>,
 }
 
-/// A change by an operator or an agent. Changes of services, bookings, replicas and chats are recorded before they are
-/// carried out
+/// A change by an operator or an agent. Changes of services, bookings, replicas and chats, and requests about
+/// webhooks, are recorded before they are carried out
 #[derive(ToSchema)]
 #[expect(
     dead_code,
@@ -76,6 +76,9 @@ enum AuditAction {
     Join,
     Leave,
     End,
+    Resend,
+    Resume,
+    Test,
 }
 
 /// The kind of the target
@@ -94,6 +97,8 @@ enum AuditKind {
     Replica,
     #[schema(rename = "chat")]
     Chat,
+    #[schema(rename = "webhook")]
+    Webhook,
 }
 
 /// `GET /genesys/1/admin/audit-log`
@@ -103,8 +108,8 @@ enum AuditKind {
     operation_id = "listAuditLog",
     tag = "admin",
     summary = "List the audit log",
-    description = "Newest first. Changes of services, bookings, replicas and chats are recorded before they are made, \
-                   so a recorded change may have failed.",
+    description = "Newest first. Changes of services, bookings, replicas and chats, and requests about webhooks, are \
+                   recorded before they are made, so a recorded change may have failed.",
     params(AuditLogQuery),
     responses(
         (status = 200, description = "A page of events", body = AuditLogPageResponse),

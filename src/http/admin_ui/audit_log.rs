@@ -69,6 +69,7 @@ impl AuditEventView {
             "service" => page_url(&["services", &self.name]),
             "resource group" => page_url(&["groups", &self.name]),
             "active service" => page_url(&["active-services", &self.name]),
+            "webhook" => page_url(&["webhooks", &self.name]),
             "replica" => page_url(&["replicas", self.name.rsplit_once('/')?.1]),
             "booking" => {
                 let (group, number) = self.name.rsplit_once('/')?;

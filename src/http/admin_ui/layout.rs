@@ -18,6 +18,7 @@ const MENU: &[MenuItem] = &[
     ("active-services", "/active-services", "Active services"),
     ("chats", "/chats", "Chats"),
     ("try-chat", "/try-chat", "Try chat"),
+    ("webhooks", "/webhooks", "Webhooks"),
     ("try", "/try", "API explorer"),
     ("api", "/api", "API reference"),
     ("audit-log", "/audit-log", "Audit log"),

@@ -49,6 +49,11 @@ impl ApiError {
                 "resource group \"DNIS\" has no booking \"b1\"; it may have been released"
                     .to_owned(),
             ),
+            Self::WebhookNotFound(
+                "there is no webhook \"services/shop\"; expected services/<name> or resources/<name> of an entry \
+                 with _webhook_url"
+                    .to_owned(),
+            ),
             Self::ServiceNotFound(no_service),
             Self::KeyNotFound(no_key),
             Self::RequestNotFound(no_request.to_owned()),

@@ -15,7 +15,7 @@ use utoipa::{
 use super::{
     known_fields::{
         Known, availability_fields, create_fields, expiration_fields, join_fields, message_fields,
-        no_fields, position_fields, typing_fields,
+        no_fields, position_fields, resend_fields, typing_fields,
     },
     surface::current,
 };
@@ -63,6 +63,7 @@ field_sets! {
     TypingFields: typing_fields;
     PositionFields: position_fields;
     AvailabilityFields: availability_fields;
+    ResendFields: resend_fields;
 }
 
 /// Additional fields in the query string.

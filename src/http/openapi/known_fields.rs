@@ -158,6 +158,26 @@ pub(super) fn availability_fields() -> Known {
     ]
 }
 
+/// The fields that select dead letters.
+pub(super) fn resend_fields() -> Known {
+    vec![
+        (
+            "event",
+            text(
+                "The id of a dead letter",
+                "evt_e8fea63b9371dede29621043fe88103eab3f3f59",
+            ),
+        ),
+        (
+            "since",
+            text(
+                "ISO 8601, UTC without an offset. All that became dead letters at or after this time",
+                "2031-05-17T09:30:00.000Z",
+            ),
+        ),
+    ]
+}
+
 /// No known fields: all are stored.
 pub(super) fn no_fields() -> Known {
     Vec::new()

@@ -35,6 +35,12 @@ pub(in crate::service) enum AuditAction {
     Leave,
     /// An agent ended a chat.
     End,
+    /// Dead letters of a webhook were sent again.
+    Resend,
+    /// A stopped webhook was resumed.
+    Resume,
+    /// A test event was sent to a webhook.
+    Test,
 }
 
 /// A change by an operator.

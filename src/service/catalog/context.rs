@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{service::phone_numbers::PhoneNumbers, settings::Credentials};
+use crate::{
+    service::{phone_numbers::PhoneNumbers, webhooks::WebhookRules},
+    settings::Credentials,
+};
 
 /// The lookup of variables for `${NAME}`.
 pub type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
@@ -16,8 +19,10 @@ pub struct CatalogContext {
     pub phone_numbers: PhoneNumbers,
     /// The default credentials of services.
     pub default_credentials: Credentials,
-    /// The variables for `${NAME}` in values of `_header.` options.
+    /// The variables for `${NAME}` in values of `_header.` options and of `_webhook_secret`.
     pub variables: Arc<Variables>,
+    /// The settings that restrict webhooks.
+    pub webhooks: WebhookRules,
 }
 
 impl fmt::Debug for CatalogContext {

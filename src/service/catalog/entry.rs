@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use super::{CatalogContext, Variables};
+use super::CatalogContext;
 use crate::{
     model::{EntryName, STORAGE_AREA, Table},
     service::{
         definition::{Definition, DefinitionError},
         options::{OptionValue, Options, is_option_name},
         resource_groups::ResourceGroups,
+        webhooks::SECRET_OPTION,
     },
 };
 
@@ -75,42 +76,47 @@ pub(super) fn parse_definition(
     context: &CatalogContext,
     is_allowed: fn(&str) -> bool,
 ) -> Result<Definition, EntryError> {
+    let options = expand_variables(Table::Services, name, options, context, is_allowed)?;
     let mut texts = BTreeMap::new();
     for (option, value) in options {
         let OptionValue::Text(text) = value else {
             let problem = "expected a string".to_owned();
-            return Err(option_error(name, &option, problem).into());
+            return Err(option_error(Table::Services, name, &option, problem).into());
         };
         texts.insert(option, text);
     }
-    expand_variables(name, &mut texts, &*context.variables, is_allowed)?;
-    Ok(Definition::new(name, texts, context.max_ttl_seconds)?)
+    let (max_ttl_seconds, webhooks) = (context.max_ttl_seconds, context.webhooks);
+    Ok(Definition::new(name, texts, max_ttl_seconds, webhooks)?)
 }
 
-fn option_error(service: &str, option: &str, problem: String) -> DefinitionError {
+fn option_error(table: Table, name: &str, option: &str, problem: String) -> DefinitionError {
     DefinitionError {
-        kind: "service",
-        name: service.to_owned(),
+        kind: table_label(table),
+        name: name.to_owned(),
         option: option.to_owned(),
         problem,
     }
 }
 
-/// Expands variables in values of headers only, because headers are never returned.
-fn expand_variables(
-    service: &str,
-    options: &mut BTreeMap<String, String>,
-    variables: &Variables,
+/// Expands variables in values of headers and in secrets of webhooks only, because they are never returned.
+pub(super) fn expand_variables(
+    table: Table,
+    entry: &str,
+    mut options: Options,
+    context: &CatalogContext,
     is_allowed: fn(&str) -> bool,
-) -> Result<(), DefinitionError> {
-    for (option, value) in options {
-        if !option.starts_with("_header.") {
+) -> Result<Options, DefinitionError> {
+    for (option, value) in &mut options {
+        let OptionValue::Text(value) = value else {
+            continue;
+        };
+        if !option.starts_with("_header.") && option != SECRET_OPTION {
             continue;
         }
         let mut expanded = String::new();
         let mut remaining = value.as_str();
         while let Some((before, after)) = remaining.split_once("${") {
-            let problem = |problem| option_error(service, option, problem);
+            let problem = |problem| option_error(table, entry, option, problem);
             let (name, after) = after
                 .split_once('}')
                 .ok_or_else(|| problem("unbalanced ${".to_owned()))?;
@@ -119,7 +125,7 @@ fn expand_variables(
                     format!("only variables that begin with {ALLOWED_VARIABLE_PREFIX} are allowed");
                 return Err(problem(message));
             }
-            let variable = variables(name).filter(|value| !value.is_empty());
+            let variable = (context.variables)(name).filter(|value| !value.is_empty());
             let unset = || problem(format!("the environment variable {name:?} is not set"));
             expanded.push_str(before);
             expanded.push_str(&variable.ok_or_else(unset)?);
@@ -128,7 +134,7 @@ fn expand_variables(
         expanded.push_str(remaining);
         *value = expanded;
     }
-    Ok(())
+    Ok(options)
 }
 
 /// Checks that the group of a definition exists.

@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        service::{CatalogContext, CatalogFile, PhoneNumbers},
+        service::{CatalogContext, CatalogFile, PhoneNumbers, WebhookRules},
         settings::Credentials,
     };
 
@@ -87,6 +87,7 @@ mod tests {
             phone_numbers: PhoneNumbers::new(rlibphonenumber::Region::US),
             default_credentials: server,
             variables: Arc::new(|_| None),
+            webhooks: WebhookRules::default(),
         };
         let file = CatalogFile::parse("test", text).unwrap();
         let catalog = Catalog::from_file("test", &file, &context).unwrap();
@@ -157,6 +158,7 @@ mod tests {
             phone_numbers: PhoneNumbers::new(rlibphonenumber::Region::US),
             default_credentials: Credentials::default(),
             variables: Arc::new(|_| None),
+            webhooks: WebhookRules::default(),
         };
         let file = CatalogFile::parse("test", &text).unwrap();
         let catalog = Catalog::from_file("test", &file, &context).unwrap();

@@ -1,7 +1,10 @@
 //! Parsing and validation of catalogs.
 
 use super::*;
-use crate::{service::phone_numbers::PhoneNumbers, settings::Credentials};
+use crate::{
+    service::{phone_numbers::PhoneNumbers, webhooks::WebhookRules},
+    settings::Credentials,
+};
 
 fn context(max_ttl_seconds: u64) -> CatalogContext {
     CatalogContext {
@@ -9,6 +12,7 @@ fn context(max_ttl_seconds: u64) -> CatalogContext {
         phone_numbers: PhoneNumbers::new(rlibphonenumber::Region::US),
         default_credentials: Credentials::default(),
         variables: Arc::new(|name: &str| name.ends_with("TOKEN").then(|| "s3cret".to_owned())),
+        webhooks: WebhookRules::default(),
     }
 }
 

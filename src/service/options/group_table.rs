@@ -4,10 +4,13 @@ use super::{
     DefaultValue,
     Importance::{Advanced, Mandatory, Optional},
     OptionSpec,
-    OptionType::{AccessNumber, AccessNumbers, Choice, Integer, ServiceNames},
+    OptionType::{AccessNumber, AccessNumbers, Boolean, Choice, Integer, ServiceNames},
     ServiceKind::Group,
+    constants::{
+        ALLOCATION_STRATEGIES, BOOKING_TIMEOUT_RANGE, DEFAULT_BOOKING_TIMEOUT, WEBHOOK_EVENTS,
+        WEBHOOK_SECRET, WEBHOOK_SECRET_DESCRIPTION, WEBHOOK_URL,
+    },
     spec::option,
-    table::{ALLOCATION_STRATEGIES, BOOKING_TIMEOUT_RANGE, DEFAULT_BOOKING_TIMEOUT},
 };
 
 /// Options of resource groups.
@@ -47,6 +50,33 @@ pub(super) static GROUP_OPTIONS: &[OptionSpec] = &[
         "Configured services whose requests can take numbers from the group, in addition to those whose \
          own _resource_group it is. Default: all services.",
     ),
+    option(
+        "_webhook_url",
+        &[(Optional, &[Group])],
+        |_| WEBHOOK_URL,
+        "URL that events of the numbers of the group are sent to. http:// needs the setting webhooks.allow_http.",
+    ),
+    option(
+        "_webhook_events",
+        &[(Optional, &[Group])],
+        |_| WEBHOOK_EVENTS,
+        "Types of the events, such as number.exhausted. * means all of numbers.",
+    )
+    .with_default(DefaultValue::Text("*")),
+    option(
+        "_webhook_secret",
+        &[(Optional, &[Group])],
+        |_| WEBHOOK_SECRET,
+        WEBHOOK_SECRET_DESCRIPTION,
+    )
+    .secret(),
+    option(
+        "_webhook_user_data",
+        &[(Advanced, &[Group])],
+        |_| Boolean,
+        "Whether events contain the numbers of callers.",
+    )
+    .with_default(DefaultValue::Text("false")),
     option(
         "numbers",
         &[(Mandatory, &[Group])],

@@ -2,9 +2,10 @@
 
 use super::{
     OptionDoc, ServiceKind,
+    constants::{BUILTIN, HTTP, ORS},
     group_table::GROUP_OPTIONS,
     option_docs,
-    table::{BUILTIN, HTTP, ORS, SERVICE_OPTIONS},
+    table::SERVICE_OPTIONS,
 };
 use crate::service::{
     builtin::Builtin,

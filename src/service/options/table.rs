@@ -11,48 +11,18 @@ use super::{
     ServiceKind::{
         self, Http, MatchInteraction, Ors, RequestAccess, RequestChat, RequestInteraction, Store,
     },
+    constants::{
+        BOOKING_TIMEOUT_RANGE, CLIENT_TIMEOUT_RANGE, CODE_LENGTH_RANGE, DEFAULT_CLIENT_TIMEOUT,
+        DEFAULT_CODE_LENGTH, DEFAULT_GROUP, DEFAULT_MAX_EVENTS, DEFAULT_MESSAGE_BYTES, DEFAULT_TTL,
+        MAX_EVENTS_RANGE, MESSAGE_BYTES_RANGE, TYPES, WEBHOOK_EVENTS, WEBHOOK_SECRET,
+        WEBHOOK_SECRET_DESCRIPTION, WEBHOOK_URL,
+    },
     spec::option,
 };
 use crate::{
     backend::{BALANCING_STRATEGIES, METHODS},
     service::builtin::Builtin,
 };
-
-/// The types of configured services.
-pub(in crate::service) const TYPES: [&str; 3] = [BUILTIN, ORS, HTTP];
-/// Implemented in this program.
-pub(super) const BUILTIN: &str = "builtin";
-/// On an Orchestration Server.
-pub(super) const ORS: &str = "ors";
-/// In a web service.
-pub(super) const HTTP: &str = "http";
-/// The default TTL of a service in seconds.
-pub(in crate::service) const DEFAULT_TTL: u64 = 86_400;
-/// The default resource group.
-pub(in crate::service) const DEFAULT_GROUP: &str = "DNIS";
-/// The range of booking timeouts in seconds.
-pub(in crate::service) const BOOKING_TIMEOUT_RANGE: (u64, u64) = (5, 1_800);
-/// The default booking timeout in seconds.
-pub(in crate::service) const DEFAULT_BOOKING_TIMEOUT: u64 = 30;
-/// The range of lengths of access codes.
-pub(in crate::service) const CODE_LENGTH_RANGE: (u64, u64) = (1, 16);
-/// The default length of access codes.
-pub(in crate::service) const DEFAULT_CODE_LENGTH: u64 = 6;
-/// The range of timeouts of the client of a chat in seconds.
-pub(in crate::service) const CLIENT_TIMEOUT_RANGE: (u64, u64) = (5, 86_400);
-/// The default timeout of the client of a chat in seconds.
-pub(in crate::service) const DEFAULT_CLIENT_TIMEOUT: u64 = 90;
-/// The range of the maximum number of events of a chat.
-pub(in crate::service) const MAX_EVENTS_RANGE: (u64, u64) = (10, 100_000);
-/// The default maximum number of events of a chat.
-pub(in crate::service) const DEFAULT_MAX_EVENTS: u64 = 5_000;
-/// The range of the maximum size of a chat message in bytes.
-pub(in crate::service) const MESSAGE_BYTES_RANGE: (u64, u64) = (1, 65_536);
-/// The default maximum size of a chat message in bytes.
-pub(in crate::service) const DEFAULT_MESSAGE_BYTES: u64 = 16_384;
-/// The allocation strategies of resource groups.
-pub(in crate::service) const ALLOCATION_STRATEGIES: [&str; 4] =
-    ["RANDOM", "ROUND_ROBIN", "CLUSTER", "LOCAL"];
 
 const ALL_KINDS: &[ServiceKind] = &[
     Store,
@@ -72,6 +42,15 @@ pub(super) const BUILTIN_KINDS: &[ServiceKind] = &[
 ];
 /// The types whose create creates a service.
 const CREATING_KINDS: &[ServiceKind] = &[Store, RequestInteraction, RequestChat, Ors, Http];
+/// The types whose services or bookings have events.
+const WEBHOOK_KINDS: &[ServiceKind] = &[
+    Store,
+    RequestInteraction,
+    RequestChat,
+    RequestAccess,
+    Ors,
+    Http,
+];
 /// The types that book a number.
 const BOOKING_KINDS: &[ServiceKind] = &[RequestInteraction, RequestAccess];
 /// The types that run on a backend.
@@ -295,6 +274,38 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
         &[(Advanced, &[RequestChat])],
         |_| Boolean,
         "Responds to requests after the end of a chat with 400 instead of 200 and the state DISCONNECTED.",
+    )
+    .with_default(DefaultValue::Text("false"))
+    .server_side(),
+    option(
+        "_webhook_url",
+        &[(Optional, WEBHOOK_KINDS)],
+        |_| WEBHOOK_URL,
+        "URL that events of the services are sent to, and of the numbers that they book. It concerns services that are \
+         created afterwards. http:// needs the setting webhooks.allow_http.",
+    )
+    .server_side(),
+    option(
+        "_webhook_events",
+        &[(Optional, WEBHOOK_KINDS)],
+        |_| WEBHOOK_EVENTS,
+        "Types of the events, such as service.expired. * means all.",
+    )
+    .with_default(DefaultValue::Text("*"))
+    .server_side(),
+    option(
+        "_webhook_secret",
+        &[(Optional, WEBHOOK_KINDS)],
+        |_| WEBHOOK_SECRET,
+        WEBHOOK_SECRET_DESCRIPTION,
+    )
+    .secret()
+    .server_side(),
+    option(
+        "_webhook_user_data",
+        &[(Advanced, WEBHOOK_KINDS)],
+        |_| Boolean,
+        "Whether events contain user data: strings of the create, texts and names in chats, numbers of callers.",
     )
     .with_default(DefaultValue::Text("false"))
     .server_side(),

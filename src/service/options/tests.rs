@@ -1,13 +1,16 @@
 //! The table of options is complete and consistent with the validation.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use rlibphonenumber::Region;
 
 use super::*;
-use crate::service::{
-    Options, definition::Definition, options::OptionValue, phone_numbers::PhoneNumbers,
-    resource_groups::ResourceGroups,
+use crate::{
+    service::{
+        CatalogContext, Options, WebhookRules, definition::Definition, options::OptionValue,
+        phone_numbers::PhoneNumbers, resource_groups::ResourceGroups,
+    },
+    settings::Credentials,
 };
 
 mod presets;
@@ -15,7 +18,7 @@ mod presets;
 const MAX_TTL_SECONDS: u64 = 3_600;
 
 /// The files that read options.
-const READERS: [&str; 15] = [
+const READERS: [&str; 16] = [
     include_str!("../chat/client.rs"),
     include_str!("../chat/start.rs"),
     include_str!("../access_code.rs"),
@@ -31,6 +34,7 @@ const READERS: [&str; 15] = [
     include_str!("../ttl.rs"),
     include_str!("../resource_groups.rs"),
     include_str!("../create_on_backend.rs"),
+    include_str!("../webhooks/config.rs"),
 ];
 /// Parameters of requests and members of responses that are not options.
 const NOT_OPTIONS: [&str; 5] = [
@@ -80,6 +84,11 @@ fn example(option: &OptionDoc) -> (String, String) {
         OptionType::ServiceNames => "store, shop",
         OptionType::OptionNames => "_ttl, _provide_code",
         OptionType::AccessNumber => "8005550100",
+        OptionType::Text(_) if option.name == "_webhook_url" => "https://host:81/hook",
+        OptionType::Text(_) if option.name == "_webhook_events" => "number.matched, chat.ended",
+        OptionType::Text(_) if option.name == "_webhook_secret" => {
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+        }
         OptionType::Text(_)
         | OptionType::Pattern(..)
         | OptionType::ResourceGroup
@@ -108,7 +117,12 @@ fn preset_options(
 }
 
 fn check_definition(options: &BTreeMap<String, String>) -> Result<(), String> {
-    let defined = Definition::new("mine", options.clone(), MAX_TTL_SECONDS);
+    let defined = Definition::new(
+        "mine",
+        options.clone(),
+        MAX_TTL_SECONDS,
+        WebhookRules::default(),
+    );
     defined.map(drop).map_err(|error| error.to_string())
 }
 
@@ -126,8 +140,14 @@ fn group_options_with_examples() -> Options {
 }
 
 fn check_group_options(options: Options) -> Result<(), String> {
-    let phone_numbers = PhoneNumbers::new(Region::US);
-    let added = ResourceGroups::default().add("mine", options, phone_numbers);
+    let context = CatalogContext {
+        max_ttl_seconds: MAX_TTL_SECONDS,
+        phone_numbers: PhoneNumbers::new(Region::US),
+        default_credentials: Credentials::default(),
+        variables: Arc::new(|_| None),
+        webhooks: WebhookRules::default(),
+    };
+    let added = ResourceGroups::default().add("mine", options, &context);
     added.map_err(|error| error.to_string())
 }
 
@@ -253,11 +273,16 @@ fn a_group_needs_its_mandatory_options_and_rejects_unknown_ones() {
     options.insert("_x".to_owned(), OptionValue::Text("1".to_owned()));
     let message = check_group_options(options).unwrap_err();
     let expected = "resource group \"mine\", option _x: is unknown, expected one of _allocation_strategy, \
-                    _backup_resource, _booking_expiration_timeout, _max_booking_expiration_timeout, _services, numbers";
+                    _backup_resource, _booking_expiration_timeout, _max_booking_expiration_timeout, _services, \
+                    _webhook_url, _webhook_events, _webhook_secret, _webhook_user_data, numbers";
     assert_eq!(message, expected);
     for option in group_options() {
         let mut options = group_options_with_examples();
         options.remove(option.name);
+        if option.name.starts_with("_webhook_") {
+            // A webhook needs both its URL and its secret.
+            options.retain(|name, _| !name.starts_with("_webhook_"));
+        }
         let is_mandatory = option.importance == Importance::Mandatory;
         assert_eq!(
             check_group_options(options).is_err(),

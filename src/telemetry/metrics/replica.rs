@@ -3,6 +3,7 @@
 use std::{
     fmt,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
 };
 
 use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
@@ -32,6 +33,23 @@ pub struct Sources {
     pub clock_skew: Box<dyn Fn() -> Option<f64> + Send + Sync>,
     /// The number of catalog entries that the store has lost and this replica can restore.
     pub catalog_entries_lost: Box<dyn Fn() -> usize + Send + Sync>,
+    /// The state of all webhooks; empty except on the cleanup leader.
+    pub webhooks: Box<dyn Fn() -> Vec<EndpointGauges> + Send + Sync>,
+}
+
+/// The state of a webhook.
+#[derive(Debug, Clone)]
+pub struct EndpointGauges {
+    /// The table and name of its catalog entry.
+    pub endpoint: String,
+    /// The number of undelivered events.
+    pub pending: u64,
+    /// The number of dead letters.
+    pub dead_letters: u64,
+    /// The age of the oldest undelivered event.
+    pub lag: Duration,
+    /// Whether it is stopped.
+    pub is_stopped: bool,
 }
 
 impl fmt::Debug for Sources {
@@ -72,6 +90,7 @@ impl Collector for Sources {
         encode_memory(encoder, &self.memory)?;
         encode_cleanup(encoder, &self.cleanup)?;
         encode_deployment(encoder, &self.cleanup)?;
+        encode_webhooks(encoder, &(self.webhooks)())?;
         let help = "Always 1, with the version as a label.";
         gauges(encoder, "build_info", help, [([("version", VERSION)], 1)])?;
         let help = "Seconds by which the clock of this replica is ahead of the clock of Redis.";
@@ -136,6 +155,31 @@ fn encode_cleanup(encoder: &mut DescriptorEncoder<'_>, cleanup: &CleanupStatus) 
                 sweep finds ended services.";
     let enabled = u32::from(cleanup.notifications_enabled());
     gauge(encoder, "keyspace_notifications_enabled", help, enabled)
+}
+
+fn encode_webhooks(encoder: &mut DescriptorEncoder<'_>, all: &[EndpointGauges]) -> fmt::Result {
+    let label = |endpoint: &EndpointGauges| [("endpoint", endpoint.endpoint.clone())];
+    let help = "Undelivered events, by webhook. Exported by the cleanup leader only.";
+    let pending = all
+        .iter()
+        .map(|endpoint| (label(endpoint), endpoint.pending));
+    gauges(encoder, "webhook_pending_events", help, pending)?;
+    let help = "Dead letters, by webhook. Exported by the cleanup leader only.";
+    let dead = all
+        .iter()
+        .map(|endpoint| (label(endpoint), endpoint.dead_letters));
+    gauges(encoder, "webhook_dead_letters", help, dead)?;
+    let help = "Age of the oldest undelivered event in seconds, by webhook. Exported by the cleanup leader only.";
+    let lag = all
+        .iter()
+        .map(|endpoint| (label(endpoint), endpoint.lag.as_secs_f64()));
+    gauges(encoder, "webhook_lag_seconds", help, lag)?;
+    let help =
+        "1 for a webhook that its response 410 has stopped. Exported by the cleanup leader only.";
+    let stopped = all
+        .iter()
+        .map(|endpoint| (label(endpoint), u32::from(endpoint.is_stopped)));
+    gauges(encoder, "webhook_stopped", help, stopped)
 }
 
 /// Metrics about all replicas, which the cleanup leader exports.

@@ -92,7 +92,11 @@ fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
 
 /// The paths of the routes, parsed from the source, each with a path that matches it.
 fn documented_routes() -> Vec<(String, String)> {
-    let source = include_str!("../../../src/http/routes.rs");
+    let source = [
+        include_str!("../../../src/http/routes.rs"),
+        include_str!("../../../src/http/routes/admin.rs"),
+    ]
+    .concat();
     // The routes of agents exist below two prefixes, of which one is documented.
     let source = source.replace("concat!($prefix, \"", "(\"/genesys/1/agent");
     let source = source.replace("agent_routes_below!(\"", "");

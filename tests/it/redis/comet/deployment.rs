@@ -21,7 +21,9 @@ pub(super) struct Deployment {
 
 impl Deployment {
     pub(super) async fn start() -> Self {
-        let installed = Command::new(".ci/clients/install_cometd").status().unwrap();
+        let arguments = ["cometd", "cometd", "aiocometd"];
+        let install = Command::new(".ci/clients/install").args(arguments).status();
+        let installed = install.unwrap();
         assert!(
             installed.success(),
             "the clients of CometD are not installed"

@@ -1,0 +1,174 @@
+//! *Webhooks*: their state, dead letters, and requests about them.
+
+use actix_web::{
+    HttpRequest,
+    web::{Data, Payload},
+};
+use askama::Template;
+
+use super::{
+    Layout, PageResult, flash_message, form::Form, format, ok_page, page_url, percent_encode,
+    redirect_see_other, signed_in::SignedIn,
+};
+use crate::{
+    http::{ApiError, AppState, admin_api, body, path},
+    model::{
+        Table, Timestamp,
+        webhook::{DeadLetter, EventId, EventTypes, Resend},
+    },
+    service::Webhook,
+};
+
+/// Messages after a redirect to the page of a webhook.
+const FLASH_MESSAGES: [(&str, &str); 4] = [
+    (
+        "tested",
+        "Test event added. It is delivered within a second unless the webhook is stopped; reload the page for the result.",
+    ),
+    ("resumed", "Webhook resumed."),
+    ("resent", "Dead letters are sent again."),
+    ("not_resent", "There is no such dead letter any more."),
+];
+
+#[derive(Template)]
+#[template(path = "webhooks.html")]
+struct WebhooksPage {
+    layout: Layout,
+    webhooks: Vec<Webhook>,
+}
+
+#[derive(Template)]
+#[template(path = "webhook.html")]
+struct WebhookPage {
+    layout: Layout,
+    flash: &'static str,
+    webhook: Webhook,
+    dead_letters: Vec<DeadLetter>,
+    /// Page size.
+    limit: usize,
+    /// Whether this is the first page.
+    is_first: bool,
+    next: Option<String>,
+}
+
+impl Webhook {
+    /// The URL of its page.
+    fn page_url(&self) -> String {
+        page_url(&["webhooks", &self.endpoint.to_string()])
+    }
+
+    /// The URL of the page of its catalog entry.
+    fn entry_url(&self) -> String {
+        let collection = match self.endpoint.table {
+            Table::Services => "services",
+            Table::Resources => "groups",
+        };
+        page_url(&[collection, &self.endpoint.name])
+    }
+
+    fn events(&self) -> String {
+        if self.subscription.events == EventTypes::all() {
+            return "all".to_owned();
+        }
+        self.subscription.events.to_string().replace(',', ", ")
+    }
+
+    fn lag_text(&self) -> String {
+        self.lag
+            .map_or_else(|| "–".to_owned(), format::format_duration)
+    }
+
+    /// Whether the last attempt has failed.
+    fn is_failing(&self) -> bool {
+        let failure = self.status.last_failure.as_ref().map(|(time, _)| *time);
+        failure > self.status.last_success
+    }
+}
+
+/// `GET /genesys/1/admin/ui/webhooks`
+pub(super) async fn show_webhooks(state: Data<AppState>, session: SignedIn) -> PageResult {
+    let webhooks = admin_api::admin_service(&state)?.list_webhooks().await?;
+    ok_page(&WebhooksPage {
+        layout: Layout::new(&session, "webhooks", "Webhooks"),
+        webhooks,
+    })
+}
+
+/// `GET /genesys/1/admin/ui/webhooks/{endpoint}`
+pub(super) async fn show_webhook(
+    state: Data<AppState>,
+    session: SignedIn,
+    request: HttpRequest,
+) -> PageResult {
+    let (name, query) = (
+        path::page_name(&request)?,
+        body::parse_query(&state, &request)?,
+    );
+    let (after, limit) = (
+        admin_api::parse_cursor(&query)?,
+        admin_api::page_size(&query)?,
+    );
+    let admin = admin_api::admin_service(&state)?;
+    let webhook = admin.get_webhook(&name).await?;
+    let page = admin.dead_letters(&name, after.as_ref(), limit).await?;
+    ok_page(&WebhookPage {
+        layout: Layout::new(&session, "webhooks", format!("Webhook {name}")),
+        flash: flash_message(&query, &FLASH_MESSAGES),
+        webhook,
+        dead_letters: page.entries,
+        limit,
+        is_first: after.is_none(),
+        next: page.next.as_ref().map(admin_api::format_cursor),
+    })
+}
+
+/// `POST /genesys/1/admin/ui/webhooks/{endpoint}`: the field `action` is `test`, `resume`, `resend` (with `event`) or
+/// `resend_all`.
+pub(super) async fn update_webhook(
+    state: Data<AppState>,
+    session: SignedIn,
+    request: HttpRequest,
+    payload: Payload,
+) -> PageResult {
+    let name = path::page_name(&request)?;
+    let form = Form::read(&state, &session, &request, payload).await?;
+    let message = run_action(&state, &session, &request, &name, &form).await?;
+    let url = page_url(&["webhooks", &name]);
+    let message = percent_encode(message);
+    Ok(redirect_see_other(&format!("{url}?message={message}")))
+}
+
+/// Carries out the action of a form, and returns the name of the message.
+async fn run_action(
+    state: &AppState,
+    session: &SignedIn,
+    request: &HttpRequest,
+    name: &str,
+    form: &Form,
+) -> Result<&'static str, ApiError> {
+    let (admin, actor) = (
+        admin_api::admin_service(state)?,
+        session.actor(state, request),
+    );
+    let which = match form.text("action") {
+        "test" => {
+            admin.send_test_event(name, &actor).await?;
+            return Ok("tested");
+        }
+        "resume" => {
+            admin.resume_webhook(name, &actor).await?;
+            return Ok("resumed");
+        }
+        "resend" => Resend::One(EventId::from(form.text("event").to_owned())),
+        "resend_all" => Resend::Since(Timestamp::default()),
+        other => {
+            let message =
+                format!("action is {other:?}; expected test, resume, resend or resend_all");
+            return Err(ApiError::InvalidParameter(message));
+        }
+    };
+    match admin.resend_dead_letters(name, which, &actor).await? {
+        0 => Ok("not_resent"),
+        _ => Ok("resent"),
+    }
+}

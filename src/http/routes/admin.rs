@@ -1,0 +1,97 @@
+//! The routes of the admin API, and their operations.
+
+use actix_web::{
+    http::Method,
+    web::{delete, post, put},
+};
+use utoipa::OpenApi;
+
+use crate::http::{
+    admin_api::{
+        active_services, audit_log, bookings, catalog_entries::EntryListResponse,
+        configured_services, import_export, import_report::ImportResponse, node, replicas,
+        resource_groups, restore, webhooks,
+    },
+    endpoint::{Endpoint, route},
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    components(schemas(EntryListResponse, ImportResponse)),
+    paths(
+        configured_services::list_services,
+        configured_services::read_service,
+        configured_services::put_service,
+        configured_services::delete_service,
+        resource_groups::list_groups,
+        resource_groups::read_group,
+        resource_groups::put_group,
+        resource_groups::delete_group,
+        bookings::list_bookings,
+        bookings::release_number,
+        import_export::export_catalog,
+        import_export::replace_catalog,
+        import_export::merge_catalog,
+        restore::list_lost_entries,
+        restore::restore_catalog,
+        active_services::list_services,
+        active_services::get_service,
+        active_services::set_service_end,
+        active_services::delete_service,
+        audit_log::list_audit_log,
+        replicas::list_replicas,
+        webhooks::list_webhooks,
+        webhooks::list_dead_letters,
+        webhooks::resend_dead_letters,
+        webhooks::resume_webhook,
+        webhooks::send_test_event,
+        node::set_node_status,
+    )
+)]
+pub(super) struct AdminApi;
+
+/// The routes of the admin API.
+pub(in crate::http) fn admin_routes() -> [Endpoint; 19] {
+    [
+        route("/genesys/1/admin/services").get(configured_services::list_services),
+        route("/genesys/1/admin/services/{name}")
+            .get(configured_services::read_service)
+            .method(Method::PUT, put().to(configured_services::put_service))
+            .method(
+                Method::DELETE,
+                delete().to(configured_services::delete_service),
+            ),
+        route("/genesys/1/admin/groups").get(resource_groups::list_groups),
+        route("/genesys/1/admin/groups/{name}")
+            .get(resource_groups::read_group)
+            .method(Method::PUT, put().to(resource_groups::put_group))
+            .method(Method::DELETE, delete().to(resource_groups::delete_group)),
+        route("/genesys/1/admin/groups/{group}/bookings").get(bookings::list_bookings),
+        route("/genesys/1/admin/groups/{group}/bookings/{booking}")
+            .method(Method::DELETE, delete().to(bookings::release_number)),
+        route("/genesys/1/admin/catalog")
+            .get(import_export::export_catalog)
+            .method(Method::PUT, put().to(import_export::replace_catalog))
+            .method(Method::POST, post().to(import_export::merge_catalog)),
+        route("/genesys/1/admin/catalog/lost").get(restore::list_lost_entries),
+        route("/genesys/1/admin/catalog/restore")
+            .method(Method::POST, post().to(restore::restore_catalog)),
+        route("/genesys/1/admin/active-services").get(active_services::list_services),
+        route("/genesys/1/admin/active-services/{id}")
+            .get(active_services::get_service)
+            .method(Method::PUT, put().to(active_services::set_service_end))
+            .method(Method::DELETE, delete().to(active_services::delete_service)),
+        route("/genesys/1/admin/audit-log").get(audit_log::list_audit_log),
+        route("/genesys/1/admin/replicas").get(replicas::list_replicas),
+        route("/genesys/1/admin/webhooks").get(webhooks::list_webhooks),
+        route("/genesys/1/admin/webhooks/{endpoint}/dead-letters").get(webhooks::list_dead_letters),
+        route("/genesys/1/admin/webhooks/{endpoint}/resend")
+            .method(Method::POST, post().to(webhooks::resend_dead_letters)),
+        route("/genesys/1/admin/webhooks/{endpoint}/resume")
+            .method(Method::POST, post().to(webhooks::resume_webhook)),
+        route("/genesys/1/admin/webhooks/{endpoint}/test")
+            .method(Method::POST, post().to(webhooks::send_test_event)),
+        route("/genesys/1/admin/node/changestatus/{status}")
+            .method(Method::POST, post().to(node::set_node_status)),
+    ]
+}

@@ -1,0 +1,82 @@
+//! The state of all endpoints, for metrics.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::sleep;
+use tracing::debug;
+
+use crate::{
+    model::{cleanup_status::CleanupStatus, webhook::WebhookEndpoint},
+    service::CurrentCatalog,
+    store::AdminStore,
+    telemetry::metrics::EndpointGauges,
+};
+
+/// The interval between samples.
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
+/// The number of endpoints that are read at once.
+const BATCH_SIZE: usize = 100;
+
+/// The last sample. Clones share it.
+#[derive(Clone, Default)]
+pub struct WebhookStatistics(Arc<Mutex<Vec<EndpointGauges>>>);
+
+impl WebhookStatistics {
+    /// The last sample; empty on replicas that do not sample.
+    #[must_use]
+    pub fn last(&self) -> Vec<EndpointGauges> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Samples the endpoints in `catalog` for as long as this future is polled, while this replica is the cleanup leader.
+    pub async fn run(
+        self,
+        store: Arc<dyn AdminStore>,
+        catalog: CurrentCatalog,
+        cleanup: CleanupStatus,
+    ) {
+        loop {
+            let endpoints = catalog.load().webhooks().into_keys();
+            let endpoints: Vec<WebhookEndpoint> = if cleanup.is_leader() {
+                endpoints.collect()
+            } else {
+                Vec::new()
+            };
+            let sample = sample(&*store, endpoints).await;
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = sample;
+            sleep(SAMPLE_INTERVAL).await;
+        }
+    }
+}
+
+/// The state of these endpoints; none of those that cannot be read.
+async fn sample(store: &dyn AdminStore, endpoints: Vec<WebhookEndpoint>) -> Vec<EndpointGauges> {
+    let mut all = Vec::with_capacity(endpoints.len());
+    for batch in endpoints.chunks(BATCH_SIZE) {
+        let (statuses, now) = match (store.webhook_status(batch).await, store.now()) {
+            (Ok(statuses), Ok(now)) => (statuses, now),
+            (Err(error), _) | (_, Err(error)) => {
+                debug!(%error, "state of webhooks not read");
+                continue;
+            }
+        };
+        all.extend(batch.iter().zip(statuses).map(|(endpoint, status)| {
+            EndpointGauges {
+                endpoint: endpoint.to_string(),
+                pending: status.pending,
+                dead_letters: status.dead,
+                lag: status
+                    .oldest
+                    .map_or(Duration::ZERO, |oldest| now.since(oldest)),
+                is_stopped: status.stopped_since.is_some(),
+            }
+        }));
+    }
+    all
+}

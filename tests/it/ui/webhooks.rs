@@ -1,0 +1,133 @@
+//! *Webhooks*: state, test event, resume, dead letters.
+
+use serde_json::{Value, json};
+
+use super::{
+    browser::inspect_page,
+    browser_fixture::sign_in,
+    fixture::{AdminSession, redirect_target},
+};
+use crate::{
+    api::admin::fixture::{ADMIN_SETTINGS, start_admin_with},
+    api::webhooks::fixture::{
+        ENDPOINT, LOCAL_RECEIVERS, SECRET, create_webhook, receiver, send_test_event,
+        wait_for_deliveries, wait_for_webhook,
+    },
+    support::{
+        TestApp, TestRedis,
+        backends::{Backend, MockResponse},
+        browser::Browser,
+        on_redis_only, random_prefix,
+    },
+};
+
+on_redis_only!(
+    pages_show_no_secrets_and_escape_errors,
+    unknown_actions_and_webhooks_are_rejected,
+);
+
+/// The page of the webhook, below the console.
+const PAGE: &str = "/webhooks/services%2Fshop";
+
+#[tokio::test]
+async fn an_operator_tests_resumes_and_sends_again_in_a_browser() {
+    let settings = [
+        &ADMIN_SETTINGS[..],
+        &LOCAL_RECEIVERS,
+        &[("webhooks.max_pending", "1")],
+    ];
+    let redis = TestRedis::shared();
+    let app = TestApp::start(Some(redis), &random_prefix(), &settings.concat()).await;
+    let browser = Browser::open().await;
+    sign_in(&browser, &app).await;
+    browser.follow("Webhooks").await;
+    browser.wait_for_text("No webhooks yet.").await;
+    let receiver = receiver(410).await;
+    create_webhook(&app, &receiver.url(), &json!({})).await;
+    browser.follow("Webhooks").await;
+    browser.follow(ENDPOINT).await;
+    browser.wait_for_text("No dead letters.").await;
+    browser.press("Send test event").await;
+    browser.wait_for_text("Test event added.").await;
+    let is_stopped = |webhook: &Value| webhook["stopped_since"].is_string();
+    wait_for_webhook(&app, ENDPOINT, is_stopped).await;
+    // The second event makes the first one a dead letter.
+    browser.press("Send test event").await;
+    browser.wait_for_text("Stopped since").await;
+    browser.wait_for_text("response 410").await;
+    browser
+        .wait_for_text("1 event is not delivered any more.")
+        .await;
+    inspect_page(&browser, "webhook").await;
+    browser.follow("← Webhooks").await;
+    browser.wait_for_text("stopped").await;
+    inspect_page(&browser, "webhooks").await;
+    browser.follow(ENDPOINT).await;
+    receiver.set_responder(|_| MockResponse::ok("{}"));
+    browser.press("Resume").await;
+    browser.wait_for_text("Webhook resumed.").await;
+    wait_for_deliveries(&app, ENDPOINT, 1).await;
+    // The first of two buttons sends one dead letter again.
+    browser.press("Send again").await;
+    browser.wait_for_text("Dead letters are sent again.").await;
+    wait_for_deliveries(&app, ENDPOINT, 2).await;
+    browser.follow("Audit log").await;
+    browser.wait_for_text("resend").await;
+    browser.follow(ENDPOINT).await;
+    browser.wait_for_text("No dead letters.").await;
+}
+
+async fn pages_show_no_secrets_and_escape_errors(app: TestApp) {
+    let app = start_admin_with(&app, &LOCAL_RECEIVERS).await;
+    let receiver = Backend::new(|_| {
+        let location = "https://other.example/<b>?token=s3cr3t";
+        MockResponse::Raw(format!(
+            "HTTP/1.1 302 X\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n"
+        ))
+    })
+    .await;
+    create_webhook(
+        &app,
+        &format!("{}/a?token=s3cr3t", receiver.url()),
+        &json!({}),
+    )
+    .await;
+    send_test_event(&app, ENDPOINT).await;
+    wait_for_webhook(&app, ENDPOINT, |webhook| webhook["failed"] == 1).await;
+    let session = AdminSession::sign_in(&app).await;
+    for path in ["/webhooks", PAGE, "/services/shop", "/audit-log"] {
+        let page = session.page(path).await;
+        assert!(
+            !page.contains(SECRET.trim_start_matches("whsec_")),
+            "{page}"
+        );
+        assert!(!page.contains("<b>"), "{page}");
+    }
+    let list = session.page("/webhooks").await;
+    let error = "response 302: redirect to https://other.example/%3Cb%3E not followed";
+    for shown in [error, "<strong class=\"warning\">failing</strong>", "/a?…"] {
+        assert!(list.contains(shown), "{shown}: {list}");
+    }
+    assert!(!list.contains("s3cr3t"), "{list}");
+    assert!(session.page(PAGE).await.contains(error));
+}
+
+async fn unknown_actions_and_webhooks_are_rejected(app: TestApp) {
+    let app = start_admin_with(&app, &LOCAL_RECEIVERS).await;
+    let session = AdminSession::sign_in(&app).await;
+    assert_eq!(session.get(PAGE).await.status, 404);
+    create_webhook(&app, &receiver(200).await.url(), &json!({})).await;
+    let response = session.submit_form(PAGE, &[("action", "delete")]).await;
+    assert_eq!(response.status, 400, "{}", response.text());
+    let forged = session.submit_fields(PAGE, &[("action", "test")]).await;
+    assert_eq!(forged.status, 403, "{}", forged.text());
+    let form = [("action", "resend"), ("event", "evt_1")];
+    let response = session.submit_form(PAGE, &form).await;
+    let target = redirect_target(&response);
+    assert_eq!(target, format!("{PAGE}?message=not_resent"));
+    let page = session.page(target).await;
+    assert!(
+        page.contains("There is no such dead letter any more."),
+        "{page}"
+    );
+}
