@@ -78,6 +78,7 @@ REFUSED = [
     ({"ingress": {"enabled": True, "hosts": ["x"]}, "httpRoute": {"enabled": True, "parentRefs": [{"name": "x"}]}}, "set one of them"),
     ({"monitoring": {"serviceMonitor": {"enabled": True}}, "settings": {"metrics": {"enabled": False}}}, "no metrics to scrape"),
     ({"networkPolicy": {"restrictEgress": True}, "redis": EXTERNAL}, "add a rule for Redis"),
+    ({"networkPolicy": {"webhookCidrs": ["203.0.113.7"]}}, "webhookCidrs"),
     ({"fullnameOverride": "Switch_Board"}, "from fullnameOverride, cannot be the name of a Service"),
     ({"fullnameOverride": "1sb"}, "begin with a letter"),
     ({"fullnameOverride": "sb-"}, "end with a letter or digit"),
