@@ -101,7 +101,9 @@ local function save()
     -- Without the right to publish, listeners find the change when they poll.
     redis.pcall('PUBLISH', ARGV[2], ARGV[3])
     for _, event in ipairs(events) do
-      write_service_event(outbox, event[1], ARGV[3], definition, event[2], event[3])
+      -- With the time: after a failover that lost an event, another one has its position.
+      local fact = event[2] .. '\n' .. time[1] .. '.' .. time[2]
+      write_service_event(outbox, event[1], ARGV[3], definition, fact, event[3])
     end
     events = {}
   else

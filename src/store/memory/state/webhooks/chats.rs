@@ -21,12 +21,13 @@ impl State {
         before: Option<ChatVersion>,
         action: &ChatAction,
     ) {
-        let now = self.clock.now();
+        let (now, micros) = (self.clock.now(), self.clock.now_micros());
         let Some((record, chat)) = self.services.get(id).and_then(with_chat) else {
             return;
         };
         let events = events_of(id, record, chat, before, action);
-        for event in events {
+        for mut event in events {
+            event.fact = format!("{}\n{micros}", event.fact);
             Self::add_service_event(&mut self.webhooks, Some(event), now);
         }
     }
