@@ -48,8 +48,9 @@ mod services;
 mod storage;
 mod webhooks;
 
-/// The time for which the keys of a service's resources outlive it, so that the cleanup finds them.
-const OWNED_TTL_MARGIN: Duration = Duration::from_secs(3_600);
+/// The time for which the record of a service's resources outlives it, so that the cleanup finds them after an outage of
+/// all replicas.
+const OWNED_TTL_MARGIN: Duration = Duration::from_secs(3 * 24 * 3_600);
 /// The maximum number of attempts of a change that conflicts with concurrent changes.
 const MAX_ATTEMPTS: usize = 8;
 

@@ -11,8 +11,10 @@ use tokio::sync::{
     mpsc::{self, Receiver, Sender},
 };
 
+use tracing::{debug, warn};
+
 use crate::model::{
-    ServiceId,
+    ServiceId, StoreError,
     webhook::{WebhookEndpoint, WebhookLimits},
 };
 
@@ -23,6 +25,9 @@ const MAX_QUEUED_OUTBOXES: usize = 10_000;
 
 /// The interval at which the use of an endpoint is recorded.
 const USE_INTERVAL: Duration = Duration::from_secs(3_600);
+
+/// The interval of warnings of failed relays.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The owner of events that are to be moved to the queues of their endpoints.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -43,6 +48,8 @@ struct Channels {
     outboxes: Queue<Outbox>,
     /// When the use of each endpoint was last recorded.
     used: BlockingMutex<HashMap<WebhookEndpoint, Instant>>,
+    /// When a failed relay was last logged as a warning.
+    warned_at: BlockingMutex<Option<Instant>>,
 }
 
 /// A bounded queue with one receiver.
@@ -74,6 +81,7 @@ impl WebhookHub {
             signals: Queue::new(MAX_QUEUED_SIGNALS),
             outboxes: Queue::new(MAX_QUEUED_OUTBOXES),
             used: BlockingMutex::default(),
+            warned_at: BlockingMutex::default(),
         }))
     }
 
@@ -105,6 +113,24 @@ impl WebhookHub {
         }
         used.insert(endpoint.clone(), now);
         true
+    }
+
+    /// Repeats the record of the use of `endpoint`, which has failed, at the next use.
+    pub(in crate::store) fn restart_use_interval(&self, endpoint: &WebhookEndpoint) {
+        let mut used = self.0.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.remove(endpoint);
+    }
+
+    /// Logs that events were not relayed, as a warning at most once per interval.
+    pub(in crate::store) fn warn_of_failed_relay(&self, error: &StoreError) {
+        let warned_at = self.0.warned_at.lock();
+        let mut warned_at = warned_at.unwrap_or_else(PoisonError::into_inner);
+        if warned_at.is_some_and(|at| at.elapsed() < WARNING_INTERVAL) {
+            debug!(%error, "webhook events not relayed, retrying");
+            return;
+        }
+        *warned_at = Some(Instant::now());
+        warn!(%error, "webhook events not relayed, retrying");
     }
 
     /// Queues the relay of an outbox.

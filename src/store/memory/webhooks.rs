@@ -82,7 +82,8 @@ impl WebhookStore for MemoryStore {
         which: Resend,
     ) -> Result<u64, StoreError> {
         let (mut state, now) = (self.state(), self.clock.now());
-        let resent = state.webhooks.queue(endpoint).resend(&which, now);
+        let limits = self.webhooks.limits();
+        let resent = state.webhooks.queue(endpoint).resend(&which, now, limits);
         drop(state);
         self.webhooks.signal(endpoint);
         Ok(resent)

@@ -246,9 +246,8 @@ impl Cleaner<'_> {
         }
         let current = groups.current.iter().map(|group| &group.name);
         let outboxes = current.chain(&groups.retired).cloned().map(Outbox::Group);
-        if let Err(error) = self.store.relay(&outboxes.collect::<Vec<_>>()).await {
-            debug!(%error, "webhook events of groups not relayed");
-        }
+        // The next sweep relays what remains.
+        self.store.relay(outboxes.collect()).await;
         self.remove_unused_endpoints().await;
         // Last, and regardless of the result: nothing depends on the list.
         if let Err(error) = self.store.prune_listings().await {

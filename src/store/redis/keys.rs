@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | `svc:{id}` | hash | the service: the fields below, and its strings under their names | until the end of the service |
 //! | `blob:{id}:<blob>` | hash | a binary in chunks: fields `0`, `1`, ... | minutes during the upload, then until the end of the service |
-//! | `own:{id}` | hash | the resources of the service outside of `svc:{id}`: `blob:<blob>` per binary, `book:<group>:<booking>` per booking, `sess:...` per session, `chat` for a chat, `hook:...` for the subscription of its webhook; during the cleanup also `_over`, the time at which it detected the end | until an hour after the end of the service |
+//! | `own:{id}` | hash | the resources of the service outside of `svc:{id}`: `blob:<blob>` per binary, `book:<group>:<booking>` per booking, `sess:...` per session, `chat` for a chat, `hook:...` for the subscription of its webhook; during the cleanup also `_over`, the time at which it detected the end | until three days after the end of the service |
 //! | `chat:{id}` | hash | the chat of the service: its state and its events, see `scripts/chats.lua` | until the end of the service |
 //! | `idem:{digest}` | string | the service id that an idempotency key is bound to; the digest is over caller and key | a day, then until the end of the service |
 //! | `grp:{group}:...` | see `scripts/bookings.lua` | the numbers of a resource group and their bookings | none; entries have expiration times, `:exhausted` expires after a minute |
@@ -156,8 +156,8 @@ impl Keys {
         parts.map(|part| [&self.prefix, "grp:{", &tag, "}:", part].concat())
     }
 
-    /// The eight keys of a webhook endpoint, in the order of `scripts/webhooks.lua`.
-    pub(super) fn webhook(&self, endpoint: &WebhookEndpoint) -> [String; 8] {
+    /// The nine keys of a webhook endpoint, in the order of `scripts/webhooks.lua`.
+    pub(super) fn webhook(&self, endpoint: &WebhookEndpoint) -> [String; 9] {
         let parts = [
             "events",
             "order",
@@ -167,6 +167,7 @@ impl Keys {
             "dead",
             "dead_letters",
             "state",
+            "done",
         ];
         let endpoint = endpoint.to_string();
         let tag = encode_tag(&endpoint);

@@ -178,6 +178,9 @@ pub(super) static CLAIM_DELIVERIES: LazyLock<LuaScript> =
 /// Records results of deliveries.
 pub(super) static FINISH_DELIVERIES: LazyLock<LuaScript> =
     LazyLock::new(|| with_webhook_functions(include_str!("scripts/finish_deliveries.lua")));
+/// Removes relayed events from an outbox.
+pub(super) static REMOVE_RELAYED: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/remove_relayed.lua")));
 /// Reads the state of a webhook endpoint.
 pub(super) static ENDPOINT_STATUS: LazyLock<LuaScript> =
     LazyLock::new(|| with_webhook_functions(include_str!("scripts/endpoint_status.lua")));
@@ -190,7 +193,7 @@ pub(super) static PREVIEWS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/previews.lua")));
 
 /// All scripts. Each connection loads them when it opens, so that `EVALSHA` finds them.
-pub(super) fn all() -> [&'static LuaScript; 50] {
+pub(super) fn all() -> [&'static LuaScript; 51] {
     [
         &CREATE,
         &CREATE_WITH_EVENT,
@@ -240,6 +243,7 @@ pub(super) fn all() -> [&'static LuaScript; 50] {
         &ADD_EVENTS,
         &CLAIM_DELIVERIES,
         &FINISH_DELIVERIES,
+        &REMOVE_RELAYED,
         &ENDPOINT_STATUS,
         &RESEND_DEAD_LETTERS,
     ]

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use redis::cmd;
 use tracing::warn;
 
-use self::record::{format_record, parse_record};
+use self::record::{EventRecord, parse_record};
 use super::{
     RedisStore,
     admin_queries::split_page,
@@ -138,7 +138,7 @@ impl WebhookStore for RedisStore {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page<DeadLetter>, StoreError> {
-        let [.., dead, dead_letters, _] = &self.keys.webhook(endpoint);
+        let [.., dead, dead_letters, _state, _done] = &self.keys.webhook(endpoint);
         let mut page = evalsha(&PAGE, std::slice::from_ref(dead));
         let (start, name) = after.map_or((0, ""), |after| (after.end.millis(), &after.name));
         page.arg(start).arg(name).arg(limit + 1);
@@ -185,6 +185,7 @@ impl WebhookStore for RedisStore {
         for _ in 0..=self.webhooks.limits().max_dead_letters / RESEND_BATCH {
             let mut resend = evalsha(&RESEND_DEAD_LETTERS, &keys);
             resend.arg(id).arg(since).arg(RESEND_BATCH);
+            resend.arg(self.webhooks.limits().max_pending);
             let count: u64 = self.redis.query_replicated(&resend).await?;
             total += count;
             if count < RESEND_BATCH as u64 {
@@ -196,7 +197,7 @@ impl WebhookStore for RedisStore {
     }
 
     async fn resume_endpoint(&self, endpoint: &WebhookEndpoint) -> Result<bool, StoreError> {
-        let [.., state] = &self.keys.webhook(endpoint);
+        let [.., state, _done] = &self.keys.webhook(endpoint);
         let mut resume = cmd("HDEL");
         resume.arg(state).arg("stopped");
         let was_stopped = self.redis.query_replicated(&resume).await?;
@@ -205,8 +206,8 @@ impl WebhookStore for RedisStore {
     }
 
     async fn add_event(&self, endpoint: &WebhookEndpoint, event: Event) -> Result<(), StoreError> {
-        let record = format_record(endpoint, &event);
-        self.add_events(endpoint, &[(event, record)]).await
+        let record = EventRecord::new(endpoint, &event);
+        self.add_events(endpoint, &[record]).await
     }
 }
 
@@ -256,12 +257,13 @@ fn to_claimed_queue((queue, failed_attempts, until, batch): ClaimReply) -> Claim
     }
 }
 
-/// Parses a dead letter: the attempts, the reason, the queue and the record, on a line each.
+/// Parses a dead letter: the attempts, the reason, the sequence number, the queue and the record, on a line each.
 fn parse_dead_letter(text: &str, at: Timestamp) -> Result<DeadLetter, StoreError> {
     let corrupt = || StoreError::Corrupt("dead letter".to_owned());
-    let mut lines = text.splitn(4, '\n');
+    let mut lines = text.splitn(5, '\n');
     let mut next = || lines.next().ok_or_else(corrupt);
-    let (attempts, reason, _queue, record) = (next()?, next()?, next()?, next()?);
+    let (attempts, reason, _number) = (next()?, next()?, next()?);
+    let (_queue, record) = (next()?, next()?);
     Ok(DeadLetter {
         attempts: attempts.parse().map_err(|_invalid| corrupt())?,
         reason: reason.to_owned(),

@@ -32,9 +32,11 @@ pub(in crate::store::memory) struct EndpointQueue {
     /// The time of the next attempt of each queue.
     due: HashMap<String, Timestamp>,
     by_due: BTreeSet<(Timestamp, String)>,
-    /// The failed attempts to deliver the first event of a queue.
-    attempts: HashMap<String, u32>,
-    dead: BTreeMap<(Timestamp, EventId), DeadLetter>,
+    /// The failed attempts to deliver the first event of a queue, and the time of the next one: the queue has that time
+    /// unless it is claimed.
+    attempts: HashMap<String, (u32, Timestamp)>,
+    /// The dead letters with their positions.
+    dead: BTreeMap<(Timestamp, EventId), (String, DeadLetter)>,
     dead_ids: HashSet<EventId>,
     next_seq: u64,
     /// The counters and times; the rest is filled when it is read.
@@ -71,12 +73,12 @@ impl EndpointQueue {
         self.events.insert(id, PendingEvent { event, position });
     }
 
-    fn remove(&mut self, id: &EventId) -> Option<Event> {
-        let PendingEvent { event, position } = self.events.remove(id)?;
-        self.positions.remove(&position);
-        self.by_time.remove(&(event.time, id.clone()));
-        self.bytes -= event_bytes(&event);
-        Some(event)
+    fn remove(&mut self, id: &EventId) -> Option<PendingEvent> {
+        let pending = self.events.remove(id)?;
+        self.positions.remove(&pending.position);
+        self.by_time.remove(&(pending.event.time, id.clone()));
+        self.bytes -= event_bytes(&pending.event);
+        Some(pending)
     }
 
     fn set_due(&mut self, queue: &str, at: Option<Timestamp>) {
@@ -96,7 +98,23 @@ impl EndpointQueue {
         from.take_while(move |position| position.starts_with(&prefix))
     }
 
-    /// Makes a pending event a dead letter. Without `attempts`, those of its queue are counted.
+    /// The number of failed attempts to deliver the first event of a queue.
+    fn attempts_of(&self, queue: &str) -> u32 {
+        self.attempts.get(queue).map_or(0, |(count, _)| *count)
+    }
+
+    /// Forgets the attempts of a queue because its first event leaves it. The next one does not wait for them.
+    fn forget_attempts(&mut self, queue: &str, now: Timestamp) -> u32 {
+        let Some((count, retry_at)) = self.attempts.remove(queue) else {
+            return 0;
+        };
+        if self.due.get(queue) == Some(&retry_at) {
+            self.set_due(queue, Some(now));
+        }
+        count
+    }
+
+    /// Makes a pending event a dead letter. Without `attempts`, those of its queue are counted, if it is the first one.
     fn make_dead(
         &mut self,
         id: &EventId,
@@ -105,8 +123,19 @@ impl EndpointQueue {
         now: Timestamp,
         limits: WebhookLimits,
     ) {
-        let Some(event) = self.remove(id) else { return };
-        let failed = self.attempts.remove(event.queue()).unwrap_or_default();
+        let Some(pending) = self.events.get(id) else {
+            return;
+        };
+        let queue = pending.event.queue().to_owned();
+        let is_first = self.positions_of(&queue).next() == Some(&pending.position);
+        let failed = if is_first {
+            self.forget_attempts(&queue, now)
+        } else {
+            0
+        };
+        let Some(PendingEvent { event, position }) = self.remove(id) else {
+            return;
+        };
         let letter = DeadLetter {
             attempts: attempts.unwrap_or(failed),
             reason: reason.to_owned(),
@@ -115,7 +144,7 @@ impl EndpointQueue {
         };
         self.status.became_dead += 1;
         self.bytes += event_bytes(&letter.event);
-        self.dead.insert((now, id.clone()), letter);
+        self.dead.insert((now, id.clone()), (position, letter));
         self.dead_ids.insert(id.clone());
         while self.dead.len() > limits.max_dead_letters
             && let Some((key, _)) = self.dead.first_key_value()
@@ -124,11 +153,21 @@ impl EndpointQueue {
         }
     }
 
-    fn remove_dead(&mut self, key: &(Timestamp, EventId)) -> Option<Event> {
-        let letter = self.dead.remove(key)?;
+    fn remove_dead(&mut self, key: &(Timestamp, EventId)) -> Option<(String, Event)> {
+        let (position, letter) = self.dead.remove(key)?;
         self.dead_ids.remove(&key.1);
         self.bytes -= event_bytes(&letter.event);
-        Some(letter.event)
+        Some((position, letter.event))
+    }
+
+    /// Removes a delivered event, which may have become a dead letter meanwhile. Returns whether it was there.
+    fn remove_delivered(&mut self, id: &EventId) -> bool {
+        if self.dead_ids.contains(id) {
+            let mut keys = self.dead.keys();
+            let key = keys.find(|(_, dead)| dead == id).cloned();
+            return key.and_then(|key| self.remove_dead(&key)).is_some();
+        }
+        self.remove(id).is_some()
     }
 
     pub(in crate::store::memory) fn claim(
@@ -158,7 +197,7 @@ impl EndpointQueue {
                 Some(pending.event.clone())
             });
             ClaimedQueue {
-                failed_attempts: self.attempts.get(&queue).copied().unwrap_or_default(),
+                failed_attempts: self.attempts_of(&queue),
                 events: events.collect(),
                 claim: DeliveryClaim { until, positions },
                 queue,
@@ -177,23 +216,21 @@ impl EndpointQueue {
     ) {
         let (delivered, failed) = result.positions();
         for position in delivered {
-            self.remove(&id_of(position));
-        }
-        if !delivered.is_empty() {
-            self.status.delivered += delivered.len() as u64;
-            self.status.last_success = Some(now);
+            if self.remove_delivered(&id_of(position)) {
+                self.status.delivered += 1;
+                self.status.last_success = Some(now);
+            }
         }
         let queue = &result.queue;
         if self.due.get(queue) != Some(&result.claim.until) {
             return;
         }
-        let before = self.attempts.remove(queue).unwrap_or_default();
-        let attempts = if delivered.is_empty() { before } else { 0 };
+        if !delivered.is_empty() {
+            self.attempts.remove(queue);
+        }
         let mut due = now;
         if let (Some(failure), Some(position)) = (&result.failure, failed) {
-            due = self.record_failure(queue, attempts + 1, failure, position, now, limits);
-        } else if attempts > 0 {
-            self.attempts.insert(queue.clone(), attempts);
+            due = self.record_failure(queue, failure, position, now, limits);
         }
         let has_more = self.positions_of(queue).next().is_some();
         self.set_due(queue, has_more.then_some(due));
@@ -206,30 +243,32 @@ impl EndpointQueue {
     fn record_failure(
         &mut self,
         queue: &str,
-        attempts: u32,
         failure: &DeliveryFailure,
-        position: &str,
+        position: &String,
         now: Timestamp,
         limits: WebhookLimits,
     ) -> Timestamp {
         self.status.failed += 1;
         self.status.last_failure = Some((now, failure.error.clone()));
-        match failure.next {
+        if failure.next == NextAttempt::StopEndpoint {
+            self.status.stopped_since.get_or_insert(now);
+        }
+        // Too many pending events made it a dead letter meanwhile: the failure is none of the next event.
+        if self.positions_of(queue).next() != Some(position) {
+            return now;
+        }
+        let attempts = self.attempts_of(queue) + 1;
+        let retry_at = match failure.next {
             NextAttempt::DeadLetter => {
                 let id = id_of(position);
                 self.make_dead(&id, Some(attempts), &failure.error, now, limits);
                 return now;
             }
-            NextAttempt::StopEndpoint => {
-                self.status.stopped_since.get_or_insert(now);
-            }
-            NextAttempt::After(_) => {}
-        }
-        self.attempts.insert(queue.to_owned(), attempts);
-        match failure.next {
+            NextAttempt::StopEndpoint => now,
             NextAttempt::After(delay) => now.after(delay),
-            _ => now,
-        }
+        };
+        self.attempts.insert(queue.to_owned(), (attempts, retry_at));
+        retry_at
     }
 
     pub(in crate::store::memory) fn status(&self) -> EndpointStatus {
@@ -242,20 +281,40 @@ impl EndpointQueue {
     }
 
     pub(in crate::store::memory) fn dead_letters(&self) -> Vec<DeadLetter> {
-        self.dead.values().cloned().collect()
+        let letters = self.dead.values();
+        letters.map(|(_, letter)| letter.clone()).collect()
     }
 
-    pub(in crate::store::memory) fn resend(&mut self, which: &Resend, now: Timestamp) -> u64 {
+    /// Makes dead letters pending again in their original order, as long as there is room; one alone in any case.
+    pub(in crate::store::memory) fn resend(
+        &mut self,
+        which: &Resend,
+        now: Timestamp,
+        limits: WebhookLimits,
+    ) -> u64 {
+        let room = match which {
+            Resend::One(_) => 1,
+            Resend::Since(_) => limits.max_pending.saturating_sub(self.events.len()),
+        };
         let is_chosen = |(at, id): &&(Timestamp, EventId)| match which {
             Resend::One(one) => id == one,
             Resend::Since(since) => at >= since,
         };
-        let chosen: Vec<(Timestamp, EventId)> =
-            self.dead.keys().filter(is_chosen).cloned().collect();
-        for key in &chosen {
-            if let Some(event) = self.remove_dead(key) {
-                self.insert(event, now);
-            }
+        let chosen: Vec<(Timestamp, EventId)> = self
+            .dead
+            .keys()
+            .filter(is_chosen)
+            .take(room)
+            .cloned()
+            .collect();
+        let mut resent: Vec<(String, Event)> = chosen
+            .iter()
+            .filter_map(|key| self.remove_dead(key))
+            .collect();
+        // Within a queue that is the order of the sequence numbers.
+        resent.sort_by(|a, b| a.0.cmp(&b.0));
+        for (_, event) in resent {
+            self.insert(event, now);
         }
         chosen.len() as u64
     }

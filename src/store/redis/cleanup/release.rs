@@ -1,13 +1,16 @@
 //! The release of the resources of ended services.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use redis::{Cmd, cmd};
 use tracing::warn;
 
 use super::{Cleaner, CleanupCandidate};
 use crate::{
-    model::{BookingId, ServiceId, StoreError, Timestamp},
+    model::{BackendSession, BookingId, ServiceId, StoreError, Timestamp},
     store::{
         redis::{
             RedisStore,
@@ -25,7 +28,7 @@ use crate::{
 /// The delay before a service with unparsable resources is retried.
 const CORRUPT_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The delay before the outbox of an active service is relayed again.
+/// The delay before an outbox whose events were not relayed is due again.
 const OUTBOX_RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
 impl Cleaner<'_> {
@@ -58,100 +61,76 @@ impl Cleaner<'_> {
         Ok(())
     }
 
-    /// Releases the resources of those of `ended` that have ended: four round trips for all of them,
-    /// and three for their webhook events. The
-    /// resources of a service with backend sessions remain recorded until those are terminated.
-    async fn release_batch(&self, ended: &[CleanupCandidate]) -> Result<(), StoreError> {
+    /// Releases the resources of those of `candidates` that have ended: four round trips for all of them, and three for
+    /// their webhook events. The resources of a service with backend sessions remain recorded until those are
+    /// terminated; those of a service whose events could not be relayed, until they are.
+    async fn release_batch(&self, candidates: &[CleanupCandidate]) -> Result<(), StoreError> {
         let (store, now) = (self.store, self.store.redis.now()?);
-        let claim = |CleanupCandidate { id, .. }: &CleanupCandidate| {
-            let keys = [
-                store.keys.service(id),
-                store.keys.owned(id),
-                store.keys.events(id),
-            ];
-            let mut claim = evalsha(&CLAIM_CLEANUP, &keys);
-            claim.arg(now.millis()).arg(id.as_str());
-            claim
-        };
-        let replies = store
-            .redis
-            .pipeline_unordered(ended.iter().map(claim).collect())
-            .await?;
-        let (mut release, mut lists, mut index) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut with_sessions, mut released) = (Vec::new(), 0);
-        let (mut ended_outboxes, mut active_outboxes) = (Vec::new(), Vec::new());
-        let mut relayed = (Vec::new(), Vec::new());
-        let mut bookings: HashMap<String, Vec<BookingId>> = HashMap::new();
-        for (CleanupCandidate { id, due }, reply) in ended.iter().zip(replies) {
+        let claims = candidates
+            .iter()
+            .map(|candidate| store.claim_cleanup(candidate, now));
+        let replies = store.redis.pipeline_unordered(claims.collect()).await?;
+        let (mut ended, mut active) = (Vec::new(), Vec::new());
+        for (candidate, reply) in candidates.iter().zip(replies) {
             match parse_reply(reply)? {
-                ScriptReply::Done(reply) => {
-                    let (mut blobs, mut sessions) = (Vec::new(), Vec::new());
-                    let mut has_outbox = false;
-                    let mut reply = reply.into_iter();
-                    let since = reply.next().and_then(|since| since.parse().ok());
-                    let fields: Vec<String> = reply.collect();
-                    for field in fields.iter().filter(|field| *field != keys::ENDED_SINCE) {
-                        let owned = OwnedResource::parse(field);
-                        let corrupt = || {
-                            StoreError::Corrupt(format!(
-                                "unknown resource {field:?} of service {}",
-                                id.redacted()
-                            ))
-                        };
-                        match owned.ok_or_else(corrupt)? {
-                            OwnedResource::Blob(blob) => blobs.push(store.keys.blob(id, &blob)),
-                            OwnedResource::Booking(group, booking) => {
-                                bookings.entry(group).or_default().push(booking);
-                            }
-                            OwnedResource::Session(session) => sessions.push(session),
-                            OwnedResource::Webhook => has_outbox = true,
-                            OwnedResource::Chat => release.extend(store.remove_chat_commands(id)),
+                ScriptReply::Done(reply) => match Claimed::parse(candidate, now, reply) {
+                    Ok(claimed) => ended.push(claimed),
+                    Err((error, has_events)) => {
+                        if has_events && candidates.len() == 1 {
+                            let outbox = Outbox::Service(candidate.id.clone());
+                            store.relay(vec![outbox]).await;
                         }
+                        return Err(error);
                     }
-                    if !blobs.is_empty() {
-                        release.push(cmd("UNLINK").arg(blobs).to_owned());
-                    }
-                    if has_outbox {
-                        ended_outboxes.push(Outbox::Service(id.clone()));
-                    }
-                    if !sessions.is_empty() {
-                        index.push(store.schedule_cleanup_at(id, now.after(self.reschedule_delay)));
-                        with_sessions.push(EndedService {
-                            id: id.clone(),
-                            sessions,
-                            since: since.map_or(now, Timestamp::from_millis),
-                        });
-                    } else if due.is_some() || !fields.is_empty() {
-                        released += u64::from(!fields.is_empty());
-                        let (lists, index) = if has_outbox {
-                            (&mut relayed.0, &mut relayed.1)
-                        } else {
-                            (&mut lists, &mut index)
-                        };
-                        lists.push(store.remove_released_command(id, &fields));
-                        index.extend(store.remove_from_index_command(id, *due));
-                    }
-                }
-                // The service is active; if the index has another time, its expiration was changed.
-                ScriptReply::Refused(end) => {
-                    let Some(due) = due else { continue };
-                    if end.len() > 1 {
-                        active_outboxes.push((id.clone(), *due));
-                    }
-                    let end = end.first().and_then(|end| end.parse().ok()).unwrap_or(0);
-                    let soon = store.redis.now()?.after(Duration::from_secs(1));
-                    let when = Timestamp::from_millis(end).max(soon);
-                    index.push(store.reschedule_cleanup(id, *due, when));
-                }
+                },
+                ScriptReply::Refused(reply) => active.push((candidate, reply)),
                 other => return Err(other.unexpected()),
             }
         }
+        let (mut release, mut bookings) = (Vec::new(), HashMap::new());
+        for claimed in &mut ended {
+            claimed.release(store, &mut release, &mut bookings);
+        }
         store.release_resources(release, bookings).await?;
-        // A service remains listed until its events are relayed.
-        let relay = store.relay(&ended_outboxes).await;
-        if relay.is_ok() {
-            lists.extend(relayed.0);
-            index.extend(relayed.1);
+        let with_events = ended.iter().filter(|claimed| claimed.has_events);
+        let outboxes = with_events.map(|claimed| Outbox::Service(claimed.candidate.id.clone()));
+        let not_relayed = store.relay(outboxes.collect()).await;
+        self.finish_release(ended, &not_relayed, now).await?;
+        self.reschedule_active(active).await
+    }
+
+    /// Removes the records of services whose resources were released, except for those whose sessions are to be
+    /// terminated or whose events are to be relayed.
+    async fn finish_release(
+        &self,
+        ended: Vec<Claimed<'_>>,
+        not_relayed: &HashSet<Outbox>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let store = self.store;
+        let (mut lists, mut index) = (Vec::new(), Vec::new());
+        let (mut with_sessions, mut released) = (Vec::new(), 0);
+        for claimed in ended {
+            let CleanupCandidate { id, due } = claimed.candidate;
+            let has_events =
+                claimed.has_events && not_relayed.contains(&Outbox::Service(id.clone()));
+            if has_events {
+                // One without an index entry that is due is scheduled already.
+                let retry_at = now.after(OUTBOX_RETRY_INTERVAL);
+                index.extend(due.map(|due| store.reschedule_cleanup(id, due, retry_at)));
+            } else if !claimed.sessions.is_empty() {
+                let retry_at = now.after(self.reschedule_delay);
+                index.push(store.schedule_cleanup_at(id, retry_at));
+                with_sessions.push(EndedService {
+                    id: id.clone(),
+                    sessions: claimed.sessions,
+                    since: claimed.since,
+                });
+            } else if due.is_some() || !claimed.fields.is_empty() {
+                released += u64::from(!claimed.fields.is_empty());
+                lists.push(store.remove_released_command(id, &claimed.fields));
+                index.extend(store.remove_from_index_command(id, *due));
+            }
         }
         // This order is required: the sweep removes an entry without a list, but a list without an entry
         // would never be deleted.
@@ -161,8 +140,105 @@ impl Cleaner<'_> {
         for service in with_sessions {
             drop(self.ended_services.try_send(service));
         }
-        store.relay_active(active_outboxes).await?;
-        relay
+        Ok(())
+    }
+
+    /// Reschedules active services, and relays their events. If the index has another time than the expiration of one, its
+    /// expiration was changed, or it has events: it is due again soon, because this leader may crash.
+    async fn reschedule_active(
+        &self,
+        active: Vec<(&CleanupCandidate, Vec<String>)>,
+    ) -> Result<(), StoreError> {
+        let store = self.store;
+        let (mut index, mut outboxes) = (Vec::new(), Vec::new());
+        let now = store.redis.now()?;
+        for (CleanupCandidate { id, due }, reply) in active {
+            let Some(due) = due else { continue };
+            let mut reply = reply.iter();
+            let end = reply.next().and_then(|end| end.parse().ok()).unwrap_or(0);
+            let mut when = Timestamp::from_millis(end);
+            if let Some(has_events) = reply.next() {
+                outboxes.push(Outbox::Service(id.clone()));
+                if has_events == "1" {
+                    when = when.min(now.after(OUTBOX_RETRY_INTERVAL));
+                }
+            }
+            let when = when.max(now.after(Duration::from_secs(1)));
+            index.push(store.reschedule_cleanup(id, *due, when));
+        }
+        store.redis.pipeline_unordered(index).await?;
+        store.relay(outboxes).await;
+        Ok(())
+    }
+}
+
+/// A service that has ended, and its resources.
+struct Claimed<'a> {
+    candidate: &'a CleanupCandidate,
+    /// The time at which the cleanup first detected its end.
+    since: Timestamp,
+    /// The fields of `own:{id}`.
+    fields: Vec<String>,
+    resources: Vec<OwnedResource>,
+    sessions: Vec<BackendSession>,
+    has_events: bool,
+}
+
+impl<'a> Claimed<'a> {
+    /// Parses the reply of the claim. The error tells also whether the service may have events.
+    fn parse(
+        candidate: &'a CleanupCandidate,
+        now: Timestamp,
+        reply: Vec<String>,
+    ) -> Result<Self, (StoreError, bool)> {
+        let mut reply = reply.into_iter();
+        let since = reply.next().and_then(|since| since.parse().ok());
+        let fields: Vec<String> = reply.collect();
+        let named = fields.iter().filter(|field| *field != keys::ENDED_SINCE);
+        let parsed: Vec<_> = named
+            .map(|field| OwnedResource::parse(field).ok_or(field))
+            .collect();
+        let has_events = parsed
+            .iter()
+            .any(|one| matches!(one, Ok(OwnedResource::Webhook)));
+        let resources: Result<Vec<_>, _> = parsed.into_iter().collect();
+        let resources = resources.map_err(|field| {
+            let id = candidate.id.redacted();
+            let error = format!("unknown resource {field:?} of service {id}");
+            (StoreError::Corrupt(error), has_events)
+        })?;
+        Ok(Self {
+            candidate,
+            since: since.map_or(now, Timestamp::from_millis),
+            fields,
+            resources,
+            sessions: Vec::new(),
+            has_events,
+        })
+    }
+
+    /// Adds the commands that release its binaries and its chat, and its bookings. Retains its sessions.
+    fn release(
+        &mut self,
+        store: &RedisStore,
+        commands: &mut Vec<Cmd>,
+        bookings: &mut HashMap<String, Vec<BookingId>>,
+    ) {
+        let (id, mut blobs) = (&self.candidate.id, Vec::new());
+        for owned in self.resources.drain(..) {
+            match owned {
+                OwnedResource::Blob(blob) => blobs.push(store.keys.blob(id, &blob)),
+                OwnedResource::Booking(group, booking) => {
+                    bookings.entry(group).or_default().push(booking);
+                }
+                OwnedResource::Session(session) => self.sessions.push(session),
+                OwnedResource::Webhook => {}
+                OwnedResource::Chat => commands.extend(store.remove_chat_commands(id)),
+            }
+        }
+        if !blobs.is_empty() {
+            commands.push(cmd("UNLINK").arg(blobs).to_owned());
+        }
     }
 }
 
@@ -185,21 +261,17 @@ impl RedisStore {
         Ok(())
     }
 
-    /// Relays the events of active services that are no longer due in the cleanup index. If that fails, they are due again
-    /// as they were.
-    async fn relay_active(&self, services: Vec<(ServiceId, i64)>) -> Result<(), StoreError> {
-        let outboxes = services.iter().map(|(id, _)| Outbox::Service(id.clone()));
-        let relayed = self.relay(&outboxes.collect::<Vec<_>>()).await;
-        if relayed.is_err() {
-            let again = services.iter().map(|(id, due)| {
-                self.schedule_cleanup_at(
-                    id,
-                    Timestamp::from_millis(*due).after(OUTBOX_RETRY_INTERVAL),
-                )
-            });
-            self.redis.pipeline_unordered(again.collect()).await?;
-        }
-        relayed
+    /// The command that decides whether a service has ended.
+    fn claim_cleanup(&self, candidate: &CleanupCandidate, now: Timestamp) -> Cmd {
+        let id = &candidate.id;
+        let keys = [
+            self.keys.service(id),
+            self.keys.owned(id),
+            self.keys.events(id),
+        ];
+        let mut claim = evalsha(&CLAIM_CLEANUP, &keys);
+        claim.arg(now.millis()).arg(id.as_str());
+        claim
     }
 
     /// The command that removes the released `fields` from the resources of `id`. All of an id that is never used

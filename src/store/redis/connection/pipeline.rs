@@ -1,6 +1,6 @@
 //! Pipelines: several commands in one round trip, if one server has all of their keys.
 
-use futures_util::future::{join, try_join_all};
+use futures_util::future::{join, join_all, try_join_all};
 use redis::{Cmd, FromRedisValue, RedisResult, Value};
 
 use super::{
@@ -59,6 +59,32 @@ impl Connections {
             .iter()
             .map(|command| self.send(command, Durability::Local));
         try_join_all(sends).await
+    }
+
+    /// Like [`Connections::pipeline_unordered`], but one failed command does not affect the replies of the others.
+    ///
+    /// # Errors
+    /// An error of all commands.
+    pub(in crate::store::redis) async fn pipeline_each(
+        &self,
+        commands: Vec<Cmd>,
+    ) -> Result<Vec<Result<Value, StoreError>>, StoreError> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let _permit = self.acquire_permit()?;
+        let pipeline = self.pipeline_on_single_node(commands, Durability::Local);
+        match pipeline.await? {
+            Pipeline::Sent(replies) => {
+                let replies = replies.into_iter();
+                let replies = replies.map(|reply| reply.map_err(|error| store_error(&error)));
+                Ok(replies.collect())
+            }
+            Pipeline::NotSent(commands) => {
+                let send = |command| self.send(command, Durability::Local);
+                Ok(join_all(commands.iter().map(send)).await)
+            }
+        }
     }
 
     /// Sends a command that updates the cleanup index, then a change, with replication like

@@ -1,5 +1,5 @@
 -- Claims the first events of queues that are due.
--- KEYS    1..8 as in webhooks.lua
+-- KEYS    1..9 as in webhooks.lua
 -- ARGV    1 maximum number of queues   2 lease (ms)   3 maximum number of events per queue
 -- returns {{queue, failed attempts, end of the lease (ms), {position, record, ...}}, ...}
 -- cost    O(log n) per queue and event
@@ -30,7 +30,7 @@ for _, queue in ipairs(queues) do
   end
   if #batch > 0 then
     redis.call('ZADD', due, lease_end, queue)
-    claimed[#claimed + 1] = {queue, redis.call('HGET', attempts, queue) or '0', lease_end, batch}
+    claimed[#claimed + 1] = {queue, (read_attempts(queue)), lease_end, batch}
   elseif #positions == 0 then
     redis.call('ZREM', due, queue)
     redis.call('HDEL', attempts, queue)

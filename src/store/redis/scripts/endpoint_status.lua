@@ -1,5 +1,5 @@
 -- Reads the state of an endpoint.
--- KEYS    1..8 as in webhooks.lua
+-- KEYS    1..9 as in webhooks.lua
 -- returns {pending events, time of the oldest (ms), dead letters, {delivered, failed, dead, success, failure,
 --         error, stopped}}, see webhooks.lua
 -- cost    O(1)

@@ -6,8 +6,9 @@
 if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or -1) ~= tonumber(ARGV[2]) then
   return 0
 end
-if ARGV[3] == '' then
-  return redis.call('ZREM', KEYS[1], ARGV[1])
+-- If memory is full, Redis rejects a script whose first write allocates, but not later writes.
+redis.call('ZREM', KEYS[1], ARGV[1])
+if ARGV[3] ~= '' then
+  redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
 end
-redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
 return 1

@@ -1,23 +1,26 @@
--- Makes dead letters pending again, at the end of their queues.
--- KEYS    1..8 as in webhooks.lua
+-- Makes dead letters pending again, at the end of their queues, in their original order.
+-- KEYS    1..9 as in webhooks.lua
 -- ARGV    1 an event, or ''   2 otherwise, the time (ms) since which they became dead letters   3 maximum number
+--         4 maximum number of pending events: only a single dead letter is added beyond it
 -- returns the number of dead letters that are pending again
 -- cost    O(log n) per dead letter
 local ids, resent = {ARGV[1]}, {}
 if ARGV[1] == '' then
-  ids = redis.call('ZRANGEBYSCORE', dead, ARGV[2], '+inf', 'LIMIT', 0, ARGV[3])
+  local room = math.max(0, ARGV[4] - redis.call('ZCARD', pending))
+  ids = redis.call('ZRANGEBYSCORE', dead, ARGV[2], '+inf', 'LIMIT', 0, math.min(ARGV[3], room))
 end
 for _, id in ipairs(ids) do
   local text = redis.call('HGET', dead_letters, id)
   if text then
-    local queue, record = string.match(text, '^.-\n.-\n(.-)\n(.*)$')
+    local number, queue, record = string.match(text, '^.-\n.-\n(.-)\n(.-)\n(.*)$')
     local time = string.match(record, '"time":(%d+)') or format_millis(server_now)
-    resent[#resent + 1] = {id = id, queue = queue, time = time, record = record}
+    resent[#resent + 1] = {id = id, queue = queue, time = time, record = record, number = number}
   end
 end
 if #resent == 0 then
   return 0
 end
+table.sort(resent, function(a, b) return a.number < b.number end)
 -- First the copy: if memory is full, nothing changes.
 insert_events(resent)
 for _, event in ipairs(resent) do

@@ -4,17 +4,19 @@
 --         1 events        hash  event -> sequence number, queue and record
 --         2 order         zset  (lexical) position: queue, sequence number and event
 --         3 due           zset  queue by the time (ms) of its next attempt
---         4 attempts      hash  queue -> failed attempts to deliver its first event
+--         4 attempts      hash  queue -> failed attempts to deliver its first event, and the time (ms) of the next one
 --         5 pending       zset  event by its time (ms)
 --         6 dead          zset  event by the time (ms) at which it became a dead letter
---         7 dead_letters  hash  event -> failed attempts, reason, queue and record
+--         7 dead_letters  hash  event -> failed attempts, reason, sequence number, queue and record
 --         8 state         hash  `seq` the last sequence number; `delivered`, `failed`, `dead` totals; `success` the time of
 --                               the last success; `failure`, `error` those of the last failure; `stopped` since when
+--         9 done          zset  event by the time (ms) at which it was delivered; for some minutes, so that a repeated relay
+--                               does not add it again
 -- Parts of a value are separated by line feeds, which only the last part can contain.
 -- returns the result of the script after it
 -- cost    O(log n) per event
-local events, order, due, attempts, pending, dead, dead_letters, state =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local events, order, due, attempts, pending, dead, dead_letters, state, done =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 
 local function join_lines(...)
   return table.concat({...}, '\n')
@@ -53,19 +55,40 @@ local function insert_events(list)
   redis.call('HSET', state, 'seq', format_millis(seq))
 end
 
--- Makes a pending event a dead letter. Without `failed`, the attempts of its queue are counted.
+-- Returns the position of the first event of a queue, or nil.
+local function first_position(queue)
+  return redis.call('ZRANGEBYLEX', order, '[' .. queue .. '\n', '(' .. queue .. '\n\255', 'LIMIT', 0, 1)[1]
+end
+
+-- Returns the failed attempts to deliver the first event of a queue, and the time of the next one: the queue has that
+-- time unless it is claimed.
+local function read_attempts(queue)
+  local count, retry_at = string.match(redis.call('HGET', attempts, queue) or '', '^(%d+)\n(%d+)$')
+  return tonumber(count or 0), tonumber(retry_at or 0)
+end
+
+-- Makes a pending event a dead letter. Without `failed`, the attempts of its queue are counted, if it is the first one;
+-- the next event then does not wait for its next attempt.
 local function make_dead(id, failed, reason, max_dead)
   local text = redis.call('HGET', events, id)
   if not text then
     return
   end
   local number, queue, record = string.match(text, '^(.-)\n(.-)\n(.*)$')
-  failed = failed or redis.call('HGET', attempts, queue) or 0
+  local position = join_lines(queue, number, id)
+  local before = 0
+  if first_position(queue) == position then
+    local retry_at
+    before, retry_at = read_attempts(queue)
+    if before > 0 and tonumber(redis.call('ZSCORE', due, queue) or -1) == retry_at then
+      redis.call('ZADD', due, server_now, queue)
+    end
+    redis.call('HDEL', attempts, queue)
+  end
   redis.call('HDEL', events, id)
-  redis.call('ZREM', order, join_lines(queue, number, id))
+  redis.call('ZREM', order, position)
   redis.call('ZREM', pending, id)
-  redis.call('HDEL', attempts, queue)
-  redis.call('HSET', dead_letters, id, join_lines(failed, reason, queue, record))
+  redis.call('HSET', dead_letters, id, join_lines(failed or before, reason, number, queue, record))
   redis.call('ZADD', dead, server_now, id)
   add_to_state('dead', 1)
   for _, dropped in ipairs(redis.call('ZRANGE', dead, 0, -1 - max_dead)) do

@@ -3,11 +3,9 @@
 use redis::cmd;
 use tracing::debug;
 
+use super::record::EventRecord;
 use crate::{
-    model::{
-        StoreError,
-        webhook::{Event, WebhookEndpoint},
-    },
+    model::{StoreError, webhook::WebhookEndpoint},
     store::redis::{
         RedisStore,
         scripts::{ADD_EVENTS, evalsha},
@@ -18,20 +16,20 @@ use crate::{
 const ADD_BATCH: usize = 250;
 
 impl RedisStore {
-    /// Adds events with their records to an endpoint, and signals it. Events that are known are unchanged.
+    /// Adds events to an endpoint, and signals it. Events that are known are unchanged.
     pub(super) async fn add_events(
         &self,
         endpoint: &WebhookEndpoint,
-        events: &[(Event, String)],
+        events: &[EventRecord],
     ) -> Result<(), StoreError> {
         self.record_use(endpoint).await;
         let limits = self.webhooks.limits();
         for batch in events.chunks(ADD_BATCH) {
             let mut add = evalsha(&ADD_EVENTS, &self.keys.webhook(endpoint));
             add.arg(limits.max_pending).arg(limits.max_dead_letters);
-            for (event, record) in batch {
-                add.arg(event.id.as_str()).arg(event.queue());
-                add.arg(event.time.millis()).arg(record);
+            for event in batch {
+                add.arg(&event.id).arg(&event.queue);
+                add.arg(event.time).arg(&event.text);
             }
             self.redis.query_replicated::<()>(&add).await?;
         }
@@ -53,6 +51,7 @@ impl RedisStore {
         };
         // Such as in a Redis without free memory, which must not stop deliveries.
         if let Err(error) = record.await {
+            self.webhooks.restart_use_interval(endpoint);
             debug!(%endpoint, %error, "use of a webhook endpoint not recorded");
         }
     }

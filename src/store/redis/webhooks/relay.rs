@@ -6,17 +6,19 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use redis::{Cmd, cmd};
-use tracing::{debug, warn};
+use futures_util::future::join_all;
+use redis::cmd;
+use tracing::warn;
 
-use super::record::parse_record;
+use super::record::EventRecord;
 use crate::{
-    model::{
-        StoreError, Timestamp,
-        webhook::{Event, WebhookEndpoint},
-    },
+    model::{StoreError, Timestamp, webhook::WebhookEndpoint},
     store::{
-        redis::{RedisStore, connection::parse_reply},
+        redis::{
+            RedisStore,
+            connection::parse_reply,
+            scripts::{REMOVE_RELAYED, RESCHEDULE_CLEANUP, evalsha},
+        },
         webhook_hub::Outbox,
     },
 };
@@ -26,40 +28,58 @@ const BATCH: usize = 64;
 /// The maximum number of events read from an outbox at once.
 const EVENTS_PER_READ: usize = 250;
 
-/// The events of an endpoint that were read from outboxes, with their records, and the commands that remove them.
+/// An outbox that is being emptied.
+struct OpenOutbox {
+    outbox: Outbox,
+    key: String,
+    /// The records that were relayed, or that are unreadable.
+    done: Vec<String>,
+    /// Whether there may be events after those that were read.
+    is_incomplete: bool,
+    has_failed: bool,
+}
+
+/// The events of an endpoint that were read from outboxes, with the index of the outbox of each.
 #[derive(Default)]
 struct ReadEvents {
-    events: Vec<(Event, String)>,
-    removals: Vec<Cmd>,
+    events: Vec<EventRecord>,
+    outboxes: Vec<usize>,
 }
 
 impl RedisStore {
     /// Relays the events of the changes of this process until the future is dropped.
     pub async fn relay_events(&self) {
         loop {
-            let mut outboxes = self.webhooks.next_outboxes(BATCH).await;
-            let mut known = HashSet::new();
-            outboxes.retain(|outbox| known.insert(outbox.clone()));
-            if let Err(error) = self.relay(&outboxes).await {
-                debug!(%error, "webhook events not relayed; the sweep relays them");
-            }
+            let outboxes = self.webhooks.next_outboxes(BATCH).await;
+            let outboxes: HashSet<Outbox> = outboxes.into_iter().collect();
+            // The sweep relays what remains.
+            self.relay(outboxes.into_iter().collect()).await;
         }
     }
 
-    /// Moves all events of these outboxes to the queues of their endpoints. A failure at one endpoint does not prevent the
-    /// relay to the others.
-    pub(in crate::store::redis) async fn relay(
-        &self,
-        outboxes: &[Outbox],
-    ) -> Result<(), StoreError> {
-        let mut keys: Vec<String> = outboxes
-            .iter()
-            .map(|outbox| self.outbox_key(outbox))
-            .collect();
-        while !keys.is_empty() {
-            keys = self.relay_batch(keys).await?;
+    /// Moves all events of these outboxes to the queues of their endpoints. Returns the outboxes that may still have
+    /// events: a failure of one outbox or endpoint does not affect the others.
+    pub(in crate::store::redis) async fn relay(&self, outboxes: Vec<Outbox>) -> HashSet<Outbox> {
+        let open = |outbox| OpenOutbox {
+            key: self.outbox_key(&outbox),
+            outbox,
+            done: Vec::new(),
+            is_incomplete: false,
+            has_failed: false,
+        };
+        let mut open: Vec<OpenOutbox> = outboxes.into_iter().map(open).collect();
+        let mut failed = HashSet::new();
+        while !open.is_empty() {
+            if let Err(error) = self.relay_batch(&mut open).await {
+                self.webhooks.warn_of_failed_relay(&error);
+            }
+            let (not_relayed, relayed): (Vec<_>, Vec<_>) =
+                open.into_iter().partition(|outbox| outbox.has_failed);
+            failed.extend(not_relayed.into_iter().map(|outbox| outbox.outbox));
+            open = relayed;
+            open.retain(|outbox| outbox.is_incomplete);
         }
-        Ok(())
+        failed
     }
 
     fn outbox_key(&self, outbox: &Outbox) -> String {
@@ -72,48 +92,105 @@ impl RedisStore {
         }
     }
 
-    /// Moves the first events of these outboxes. Returns the outboxes that have more.
-    async fn relay_batch(&self, keys: Vec<String>) -> Result<Vec<String>, StoreError> {
-        let read = |key: &String| {
-            let mut range = cmd("LRANGE");
-            range.arg(key).arg(0).arg(EVENTS_PER_READ - 1);
-            range
-        };
-        let replies = self
-            .redis
-            .pipeline_unordered(keys.iter().map(read).collect());
+    /// Moves the first events of these outboxes.
+    ///
+    /// # Errors
+    /// One of the failures, each of which is also recorded with its outbox.
+    async fn relay_batch(&self, open: &mut [OpenOutbox]) -> Result<(), StoreError> {
+        let mut result = Ok(());
         let mut by_endpoint: BTreeMap<WebhookEndpoint, ReadEvents> = BTreeMap::new();
-        let (mut removals, mut incomplete) = (Vec::new(), Vec::new());
-        for (key, reply) in keys.into_iter().zip(replies.await?) {
-            let records: Vec<String> = parse_reply(reply)?;
-            let is_incomplete = records.len() == EVENTS_PER_READ;
-            for record in records {
-                let remove = cmd("LREM").arg(&key).arg(1).arg(&record).to_owned();
-                match parse_record(&record) {
+        let replies = self.read_outboxes(open).await;
+        for (index, (outbox, records)) in open.iter_mut().zip(replies).enumerate() {
+            let records = match records {
+                Ok(records) => records,
+                Err(error) => {
+                    outbox.has_failed = true;
+                    result = Err(error);
+                    continue;
+                }
+            };
+            outbox.is_incomplete = records.len() == EVENTS_PER_READ;
+            for text in records {
+                match EventRecord::parse(text.clone()) {
                     Ok((endpoint, event)) => {
                         let read = by_endpoint.entry(endpoint).or_default();
-                        read.events.push((event, record));
-                        read.removals.push(remove);
+                        read.events.push(event);
+                        read.outboxes.push(index);
                     }
                     Err(error) => {
                         warn!(%error, "unreadable webhook event dropped");
-                        removals.push(remove);
+                        outbox.done.push(text);
                     }
                 }
             }
-            if is_incomplete {
-                incomplete.push(key);
+        }
+        let add = |(endpoint, read): (WebhookEndpoint, ReadEvents)| async move {
+            (self.add_events(&endpoint, &read.events).await, read)
+        };
+        for (added, read) in join_all(by_endpoint.into_iter().map(add)).await {
+            let is_added = added.is_ok();
+            for (event, index) in read.events.into_iter().zip(read.outboxes) {
+                match open.get_mut(index) {
+                    Some(outbox) if is_added => outbox.done.push(event.text),
+                    Some(outbox) => outbox.has_failed = true,
+                    None => {}
+                }
+            }
+            result = result.and(added);
+        }
+        result.and(self.remove_relayed(open).await)
+    }
+
+    /// Reads the first records of each outbox.
+    async fn read_outboxes(&self, open: &[OpenOutbox]) -> Vec<Result<Vec<String>, StoreError>> {
+        let read = |outbox: &OpenOutbox| {
+            let mut range = cmd("LRANGE");
+            range.arg(&outbox.key).arg(0).arg(EVENTS_PER_READ - 1);
+            range
+        };
+        let commands = open.iter().map(read).collect();
+        match self.redis.pipeline_each(commands).await {
+            Ok(replies) => {
+                let parse = |reply: Result<_, _>| reply.and_then(parse_reply);
+                replies.into_iter().map(parse).collect()
+            }
+            Err(error) => {
+                let error = error.to_string();
+                let failed = |_: &OpenOutbox| Err(StoreError::Unavailable(error.clone()));
+                open.iter().map(failed).collect()
             }
         }
-        let mut failure = None;
-        for (endpoint, read) in by_endpoint {
-            match self.add_events(&endpoint, &read.events).await {
-                Ok(()) => removals.extend(read.removals),
-                Err(error) => failure = Some(error),
+    }
+
+    /// Removes what was relayed from the outboxes.
+    async fn remove_relayed(&self, open: &mut [OpenOutbox]) -> Result<(), StoreError> {
+        let relayed = open.iter_mut().filter(|outbox| !outbox.done.is_empty());
+        let mut relayed: Vec<&mut OpenOutbox> = relayed.collect();
+        let remove = |outbox: &&mut OpenOutbox| {
+            let mut remove = evalsha(&REMOVE_RELAYED, std::slice::from_ref(&outbox.key));
+            remove.arg(EVENTS_PER_READ).arg(&outbox.done);
+            remove
+        };
+        let commands = relayed.iter().map(remove).collect();
+        let replies = self.redis.pipeline_each(commands).await;
+        let mut replies = replies.map(Vec::into_iter);
+        let mut result = Ok(());
+        for outbox in &mut relayed {
+            outbox.done.clear();
+            let removed = match &mut replies {
+                Ok(replies) => replies.next().map(|reply| reply.map(drop)),
+                Err(_) => None,
+            };
+            match removed {
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    outbox.has_failed = true;
+                    result = Err(error);
+                }
+                None => outbox.has_failed = true,
             }
         }
-        self.redis.pipeline_unordered(removals).await?;
-        failure.map_or(Ok(incomplete), Err)
+        replies.map(drop).and(result)
     }
 
     /// Removes the endpoints that were last used before `since`, with their events.
@@ -124,15 +201,17 @@ impl RedisStore {
         let registry = self.keys.webhook_endpoints();
         let mut range = cmd("ZRANGEBYSCORE");
         range.arg(&registry).arg("-inf").arg(since.millis());
-        let names: Vec<String> = self.redis.query(&range).await?;
-        for name in names {
-            if let Some(endpoint) = WebhookEndpoint::parse(&name) {
+        range.arg("WITHSCORES");
+        let entries: Vec<(String, i64)> = self.redis.query(&range).await?;
+        for (name, used_at) in entries {
+            // First from the registry, unless it was used meanwhile.
+            let mut remove = evalsha(&RESCHEDULE_CLEANUP, std::slice::from_ref(&registry));
+            remove.arg(&name).arg(used_at).arg("");
+            let is_unused: bool = self.redis.query(&remove).await?;
+            if let Some(endpoint) = WebhookEndpoint::parse(&name).filter(|_| is_unused) {
                 let keys = self.keys.webhook(&endpoint);
                 self.redis.query::<()>(cmd("UNLINK").arg(&keys)).await?;
             }
-            let mut remove = cmd("ZREM");
-            remove.arg(&registry).arg(&name);
-            self.redis.query::<()>(&remove).await?;
         }
         Ok(())
     }

@@ -27,6 +27,7 @@ use crate::support::{
     },
 };
 
+mod failures;
 mod leader;
 mod model;
 mod numbers;
