@@ -29,6 +29,9 @@ const USE_INTERVAL: Duration = Duration::from_secs(3_600);
 /// The interval of warnings of failed relays.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
+/// The time for which nothing is relayed to an endpoint after a failure.
+const BACK_OFF: Duration = Duration::from_secs(2);
+
 /// The owner of events that are to be moved to the queues of their endpoints.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::store) enum Outbox {
@@ -48,6 +51,8 @@ struct Channels {
     outboxes: Queue<Outbox>,
     /// When the use of each endpoint was last recorded.
     used: BlockingMutex<HashMap<WebhookEndpoint, Instant>>,
+    /// When a relay to an endpoint last failed.
+    failed_at: BlockingMutex<HashMap<WebhookEndpoint, Instant>>,
     /// When a failed relay was last logged as a warning.
     warned_at: BlockingMutex<Option<Instant>>,
 }
@@ -81,6 +86,7 @@ impl WebhookHub {
             signals: Queue::new(MAX_QUEUED_SIGNALS),
             outboxes: Queue::new(MAX_QUEUED_OUTBOXES),
             used: BlockingMutex::default(),
+            failed_at: BlockingMutex::default(),
             warned_at: BlockingMutex::default(),
         }))
     }
@@ -119,6 +125,25 @@ impl WebhookHub {
     pub(in crate::store) fn restart_use_interval(&self, endpoint: &WebhookEndpoint) {
         let mut used = self.0.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.remove(endpoint);
+    }
+
+    /// Whether a relay to `endpoint` has just failed, so that outboxes do not wait for its timeout one after the other.
+    pub(in crate::store) fn backs_off(&self, endpoint: &WebhookEndpoint) -> bool {
+        let failed_at = self.0.failed_at.lock();
+        let failed_at = failed_at.unwrap_or_else(PoisonError::into_inner);
+        let last = failed_at.get(endpoint);
+        last.is_some_and(|last| last.elapsed() < BACK_OFF)
+    }
+
+    /// Records the result of a relay to `endpoint`.
+    pub(in crate::store) fn set_failing(&self, endpoint: WebhookEndpoint, is_failing: bool) {
+        let failed_at = self.0.failed_at.lock();
+        let mut failed_at = failed_at.unwrap_or_else(PoisonError::into_inner);
+        if is_failing {
+            failed_at.insert(endpoint, Instant::now());
+        } else {
+            failed_at.remove(&endpoint);
+        }
     }
 
     /// Logs that events were not relayed, as a warning at most once per interval.

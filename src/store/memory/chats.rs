@@ -191,9 +191,10 @@ impl MemoryStore {
         change: impl FnOnce(&mut Option<ChatRecord>, Timestamp) -> T,
     ) -> Result<Option<T>, StoreError> {
         let (mut state, now) = (self.state(), self.clock.now());
-        if state.service(id).is_none() {
+        let Some(service) = state.service(id) else {
             return Ok(None);
-        }
+        };
+        let required = required + service.required_for_events(required);
         let usage =
             |chat: &Option<ChatRecord>| chat.as_ref().map_or((0, 0), |c| (c.bytes, c.changes));
         if required > 0 {

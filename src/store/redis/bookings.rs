@@ -68,9 +68,7 @@ impl BookingStore for RedisStore {
         }
         let webhooks = request.webhooks.as_ref();
         let webhooks = webhooks.map(|webhooks| format_webhooks(&group.name, webhooks));
-        let mut attempts = 0;
-        let mut book = || {
-            attempts += 1;
+        let book = |is_last: bool| {
             let mut keys = self.keys.group(&group.name).to_vec();
             if webhooks.is_some() {
                 keys.push(self.keys.group_exhausted(&group.name));
@@ -88,13 +86,14 @@ impl BookingStore for RedisStore {
             call.arg(&request.region);
             call.arg(u8::from(request.codes.is_some()));
             call.arg(webhooks.as_deref().unwrap_or_default());
-            call.arg(u8::from(attempts >= MAX_CODE_ATTEMPTS));
+            call.arg(u8::from(is_last));
             if let Some(codes) = &request.codes {
                 call.arg(codes.candidates(CODES_PER_ATTEMPT));
             }
             call
         };
-        for _ in 0..MAX_CODE_ATTEMPTS {
+        for attempt in 1..=MAX_CODE_ATTEMPTS {
+            let mut book = || book(attempt == MAX_CODE_ATTEMPTS);
             let reply = self.run_group_script(group, &mut book).await?;
             if webhooks.is_some() {
                 self.webhooks.relay(Outbox::Group(group.name.clone()));

@@ -214,9 +214,10 @@ impl Cleaner<'_> {
 
     /// Cleans up everything that is due in the index, independent of notifications.
     async fn sweep(&mut self) -> Result<(), StoreError> {
+        // What is rescheduled meanwhile is left to the next sweep.
+        let now = self.store.redis.now()?.millis();
         loop {
             let mut commands = Vec::new();
-            let now = self.store.redis.now()?.millis();
             for shard in 0..keys::SHARDS {
                 let mut due = cmd("ZRANGEBYSCORE");
                 due.arg(self.store.keys.index_shard(shard))

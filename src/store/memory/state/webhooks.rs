@@ -90,6 +90,19 @@ impl ServiceRecord {
             .then_some(subscription)
     }
 
+    /// The bytes that events with `text_bytes` of a chat require.
+    pub(in crate::store::memory) fn required_for_events(&self, text_bytes: usize) -> usize {
+        let subscription = self.webhook.filter(|_| text_bytes > 0 && !self.is_pending);
+        subscription.map_or(0, |subscription| {
+            let texts = if subscription.with_user_data {
+                text_bytes
+            } else {
+                0
+            };
+            OVERHEAD_BYTES + texts
+        })
+    }
+
     /// An event about the service, if its endpoint subscribed to it.
     fn event<'a>(
         &'a self,

@@ -185,7 +185,7 @@ struct Claimed<'a> {
 }
 
 impl<'a> Claimed<'a> {
-    /// Parses the reply of the claim. The error tells also whether the service may have events.
+    /// Parses the reply of the claim. With an error, also returns whether the service may have events.
     fn parse(
         candidate: &'a CleanupCandidate,
         now: Timestamp,

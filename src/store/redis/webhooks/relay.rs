@@ -125,7 +125,7 @@ impl RedisStore {
             }
         }
         let add = |(endpoint, read): (WebhookEndpoint, ReadEvents)| async move {
-            (self.add_events(&endpoint, &read.events).await, read)
+            (self.relay_to(endpoint, &read.events).await, read)
         };
         for (added, read) in join_all(by_endpoint.into_iter().map(add)).await {
             let is_added = added.is_ok();
@@ -139,6 +139,20 @@ impl RedisStore {
             result = result.and(added);
         }
         result.and(self.remove_relayed(open).await)
+    }
+
+    async fn relay_to(
+        &self,
+        endpoint: WebhookEndpoint,
+        events: &[EventRecord],
+    ) -> Result<(), StoreError> {
+        if self.webhooks.backs_off(&endpoint) {
+            let detail = format!("the relay to {endpoint} has just failed");
+            return Err(StoreError::Unavailable(detail));
+        }
+        let added = self.add_events(&endpoint, events).await;
+        self.webhooks.set_failing(endpoint, added.is_err());
+        added
     }
 
     /// Reads the first records of each outbox.
@@ -178,11 +192,14 @@ impl RedisStore {
         for outbox in &mut relayed {
             outbox.done.clear();
             let removed = match &mut replies {
-                Ok(replies) => replies.next().map(|reply| reply.map(drop)),
+                Ok(replies) => replies.next().map(|reply| reply.and_then(parse_reply)),
                 Err(_) => None,
             };
             match removed {
-                Some(Ok(())) => {}
+                Some(Ok(false)) => {}
+                Some(Ok(true)) => {
+                    warn!("full outbox of webhook events: the oldest ones were dropped");
+                }
                 Some(Err(error)) => {
                     outbox.has_failed = true;
                     result = Err(error);

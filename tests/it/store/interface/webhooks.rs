@@ -8,16 +8,15 @@ use switchboard::{
         ServiceId,
         webhook::{
             ClaimedQueue, DeliveryFailure, EndpointStatus, Event, EventId, EventType, NextAttempt,
-            QueueResult, Resend, WebhookEndpoint, WebhookLimits,
+            QueueResult, Resend, WebhookEndpoint,
         },
     },
-    store::{AdminStore, WebhookHub},
+    store::AdminStore,
 };
 
-use crate::support::{
-    eventually, now,
-    stores::{RedisFixture, memory, on_every_store},
-};
+use crate::support::{eventually, now, stores::on_every_store};
+
+mod overflow;
 
 on_every_store!(
     events_of_a_queue_are_claimed_in_order,
@@ -255,46 +254,4 @@ async fn dead_letters_are_paginated(store: &dyn AdminStore) {
 async fn signals_name_the_endpoint(store: &dyn AdminStore) {
     add(store, &[event("a", 1)]).await;
     assert_eq!(store.next_webhook_signal().await, endpoint());
-}
-
-/// The store has limits of 3 pending events and 2 dead letters.
-async fn the_oldest_events_beyond_a_limit_become_dead_letters(store: &dyn AdminStore) {
-    let mut all: Vec<Event> = (0..8).map(|n| event("a", n)).collect();
-    for (n, event) in (0..).zip(&mut all) {
-        event.time = event.time.after(Duration::from_millis(n));
-    }
-    add(store, &all).await;
-    let claimed = claim(store).await.pop().unwrap();
-    assert_eq!(claimed.events, all[5..]);
-    let status = status(store).await;
-    let counts = (status.pending, status.dead, status.became_dead);
-    assert_eq!(counts, (3, 2, 5));
-    assert_eq!(status.oldest, Some(all[5].time));
-    let letters = store.dead_letters(&endpoint(), None, 10).await.unwrap();
-    let reasons: Vec<&str> = letters
-        .entries
-        .iter()
-        .map(|one| one.reason.as_str())
-        .collect();
-    assert_eq!(reasons, ["too many pending events"; 2]);
-}
-
-fn small_limits() -> WebhookHub {
-    WebhookHub::new(WebhookLimits {
-        max_pending: 3,
-        max_dead_letters: 2,
-    })
-}
-
-#[tokio::test]
-async fn the_embedded_store_bounds_the_queue_of_an_endpoint() {
-    let store = memory().with_webhooks(small_limits());
-    the_oldest_events_beyond_a_limit_become_dead_letters(&store).await;
-}
-
-#[tokio::test]
-async fn redis_bounds_the_queue_of_an_endpoint() {
-    let mut redis = RedisFixture::shared().await;
-    redis.store = redis.store.with_webhooks(small_limits());
-    the_oldest_events_beyond_a_limit_become_dead_letters(&redis.store).await;
 }
