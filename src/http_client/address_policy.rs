@@ -11,12 +11,14 @@ use std::{
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// Networks of IPv4 that are not public: the special-purpose address registry of IANA, multicast and reserved addresses.
-const SPECIAL_V4: [Ipv4Net; 15] = [
+/// Networks of IPv4 that are not public: the special-purpose address registry of IANA, multicast and reserved addresses,
+/// and the virtual address of services of Azure.
+const SPECIAL_V4: [Ipv4Net; 16] = [
     v4([0, 0, 0, 0], 8),
     v4([10, 0, 0, 0], 8),
     v4([100, 64, 0, 0], 10),
     v4([127, 0, 0, 0], 8),
+    v4([168, 63, 129, 16], 32),
     v4([169, 254, 0, 0], 16),
     v4([172, 16, 0, 0], 12),
     v4([192, 0, 0, 0], 24),
@@ -41,6 +43,9 @@ const SPECIAL_V6: [Ipv6Net; 4] = [
     v6(0x2002_0000, 16),
     v6(0x3fff_0000, 20),
 ];
+
+/// The well-known prefix of NAT64, which embeds an address of IPv4.
+const NAT64: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
 const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> Ipv4Net {
     Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
@@ -74,18 +79,28 @@ impl AddressPolicy {
         Self { allowed_networks }
     }
 
-    /// Checks an address.
+    /// Checks an address. IPv4-mapped addresses and those of NAT64 are checked as the address of IPv4 that they contain.
     ///
     /// # Errors
     /// [`AddressNotAllowed`].
     pub(crate) fn check(&self, address: IpAddr) -> Result<(), AddressNotAllowed> {
-        // An IPv4-mapped address is that of IPv4.
-        let address = address.to_canonical();
+        let address = embedded_v4(address.to_canonical());
         let is_allowed = |network: &IpNet| network.contains(&address);
         if is_public(address) || self.allowed_networks.iter().any(is_allowed) {
             return Ok(());
         }
         Err(AddressNotAllowed(address))
+    }
+}
+
+/// The address of IPv4 that an address of NAT64 stands for; other addresses as they are.
+fn embedded_v4(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) if NAT64.contains(&v6) => {
+            let [.., high, low] = v6.segments();
+            Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low)).into()
+        }
+        _ => address,
     }
 }
 
@@ -123,6 +138,8 @@ mod tests {
             "2606:4700:4700::1111",
             "2a00:1450::1",
             "::ffff:1.1.1.1",
+            "64:ff9b::1.1.1.1",
+            "168.63.129.17",
         ] {
             assert!(check(&policy, public), "{public}");
         }
@@ -134,6 +151,7 @@ mod tests {
             "100.127.255.255",
             "127.0.0.1",
             "127.255.0.1",
+            "168.63.129.16",
             "169.254.169.254",
             "172.16.0.1",
             "172.31.255.255",
@@ -150,6 +168,9 @@ mod tests {
             "::ffff:127.0.0.1",
             "::ffff:10.0.0.5",
             "64:ff9b::10.0.0.5",
+            "64:ff9b::169.254.169.254",
+            "64:ff9b::1:1.1.1.1",
+            "64:ff9b:1::1.1.1.1",
             "100::1",
             "2001::1",
             "2001:db8::1",
@@ -175,6 +196,12 @@ mod tests {
         for denied in ["10.2.0.1", "::ffff:10.2.0.1", "fc00::1", "127.0.0.2", "::1"] {
             assert!(!check(&policy, denied), "{denied}");
         }
+        assert!(check(&policy, "64:ff9b::10.1.2.3"));
+        let nat64 = AddressPolicy::new(vec!["64:ff9b::/96".parse().unwrap()]);
+        assert!(
+            !check(&nat64, "64:ff9b::10.1.2.3"),
+            "embedded private address"
+        );
         let error = policy
             .check("::ffff:10.2.0.1".parse().unwrap())
             .unwrap_err();

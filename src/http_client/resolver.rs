@@ -8,12 +8,12 @@ use std::{
     collections::HashMap,
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::{
     FutureExt,
-    future::{BoxFuture, Shared, WeakShared},
+    future::{BoxFuture, Shared},
 };
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::lookup_host;
@@ -23,33 +23,47 @@ use super::address_policy::{AddressNotAllowed, AddressPolicy};
 /// The addresses of a name, or the error of the look-up.
 type Lookup = BoxFuture<'static, Result<Vec<SocketAddr>, Arc<io::Error>>>;
 
-/// Resolves names by the system. Concurrent requests for a name share one look-up, so that a slow name occupies one of
-/// the threads that the look-ups of all names have in common.
+/// Look-ups that have not ended.
+type Lookups = Arc<Mutex<HashMap<String, Shared<Lookup>>>>;
+
+/// Resolves names by the system. Requests for a name share one look-up until it ends, also if no request waits for it any
+/// more, so that a slow name occupies at most one of the threads that the look-ups of all names have in common.
 #[derive(Default)]
 pub(crate) struct SystemResolver {
-    lookups: Mutex<HashMap<String, WeakShared<Lookup>>>,
+    lookups: Lookups,
 }
 
 impl SystemResolver {
+    /// The look-up of a name. It must be called by a task of the runtime.
     fn lookup(&self, host: &str) -> Shared<Lookup> {
-        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lookup) = lookups.get(host).and_then(WeakShared::upgrade) {
-            return lookup;
+        let mut lookups = lock(&self.lookups);
+        if let Some(lookup) = lookups.get(host) {
+            return lookup.clone();
         }
-        lookups.retain(|_, lookup| lookup.upgrade().is_some());
-        let name = host.to_owned();
-        let lookup = async move {
-            // The client replaces port 0 by that of the URL.
-            let addresses = lookup_host((&*name, 0)).await;
-            addresses.map(Iterator::collect).map_err(|error| {
-                let text = format!("host name {name:?} cannot be resolved: {error}");
-                Arc::new(io::Error::other(text))
-            })
-        };
-        let lookup = lookup.boxed().shared();
-        lookups.extend(lookup.downgrade().map(|weak| (host.to_owned(), weak)));
+        let lookup = look_up(host.to_owned()).boxed().shared();
+        lookups.insert(host.to_owned(), lookup.clone());
+        let (all, name, running) = (Arc::clone(&self.lookups), host.to_owned(), lookup.clone());
+        tokio::spawn(async move {
+            drop(running.await);
+            lock(&all).remove(&name);
+        });
         lookup
     }
+}
+
+fn lock(
+    lookups: &Mutex<HashMap<String, Shared<Lookup>>>,
+) -> MutexGuard<'_, HashMap<String, Shared<Lookup>>> {
+    lookups.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn look_up(name: String) -> Result<Vec<SocketAddr>, Arc<io::Error>> {
+    // The client replaces port 0 by that of the URL.
+    let addresses = lookup_host((&*name, 0)).await;
+    addresses.map(Iterator::collect).map_err(|error| {
+        let text = format!("host name {name:?} cannot be resolved: {error}");
+        Arc::new(io::Error::other(text))
+    })
 }
 
 impl Resolve for SystemResolver {
@@ -138,18 +152,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn concurrent_requests_share_a_look_up() {
+    async fn requests_share_a_look_up_until_it_ends() {
         let resolver = SystemResolver::default();
+        // No request waits for it any more.
+        drop(resolver.lookup("localhost"));
+        assert_eq!(lock(&resolver.lookups).len(), 1);
         let (first, second) = (resolver.lookup("localhost"), resolver.lookup("localhost"));
         assert!(first.ptr_eq(&second));
-        assert!(
-            first
-                .await
-                .unwrap()
-                .iter()
-                .all(|address| address.ip().is_loopback())
-        );
+        let addresses = first.await.unwrap();
+        assert!(addresses.iter().all(|address| address.ip().is_loopback()));
         second.await.unwrap();
+        while !lock(&resolver.lookups).is_empty() {
+            tokio::task::yield_now().await;
+        }
         assert!(resolver.lookup("localhost").peek().is_none(), "a new one");
     }
 }
