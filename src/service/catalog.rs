@@ -225,7 +225,7 @@ impl Catalog {
         }
     }
 
-    /// All webhooks, also those of deleted entries of which services may be active.
+    /// All webhooks, also those of deleted entries of which services may be active or numbers booked.
     pub(super) fn webhooks(&self) -> BTreeMap<WebhookEndpoint, Arc<WebhookConfig>> {
         let definitions = self.retired.iter().chain(&self.definitions);
         let definitions = definitions.filter_map(|(name, definition)| {
@@ -233,7 +233,8 @@ impl Catalog {
             Some((WebhookEndpoint::of_definition(name), Arc::clone(webhook)))
         });
         let groups = self.pools.webhooks();
-        let groups = groups.map(|(name, webhook)| (WebhookEndpoint::of_group(name), webhook));
+        let groups =
+            groups.map(|(name, webhook)| (WebhookEndpoint::of_group(name), Arc::clone(webhook)));
         definitions.chain(groups).collect()
     }
 

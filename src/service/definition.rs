@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     backend::BackendDefinition,
-    model::{STORAGE_AREA, join_with_or, webhook::Subscription},
+    model::{
+        STORAGE_AREA, join_with_or,
+        webhook::{EventTypes, Subscription},
+    },
     settings::Credentials,
 };
 
@@ -42,6 +45,20 @@ pub(super) enum DefinitionKind {
     Builtin(Builtin),
     /// On a backend.
     Backend(Box<BackendDefinition>),
+}
+
+impl DefinitionKind {
+    /// The types of events of its services, chats and bookings.
+    fn event_types(&self) -> EventTypes {
+        let services = EventTypes::of_services();
+        match self {
+            Self::Builtin(Builtin::Store) | Self::Backend(_) => services,
+            Self::Builtin(Builtin::RequestChat) => services.union(EventTypes::of_chats()),
+            Self::Builtin(Builtin::RequestInteraction) => services.union(EventTypes::of_numbers()),
+            Self::Builtin(Builtin::RequestAccess) => EventTypes::of_numbers(),
+            Self::Builtin(Builtin::MatchInteraction) => EventTypes::default(),
+        }
+    }
 }
 
 /// A configured service.
@@ -108,7 +125,7 @@ impl Definition {
         };
         let checked = options::check_service(&options, max_ttl_seconds);
         checked.map_err(|(option, problem)| fail(&option, problem))?;
-        let webhook = take_webhook(&mut options, webhooks);
+        let webhook = take_webhook(&mut options, kind.event_types(), webhooks);
         let webhook = webhook.map_err(|(option, problem)| fail(&option, problem))?;
         let option = |name: &str| options.get(name).map(String::as_str);
         let prefix = option("_access_code_prefix");

@@ -17,7 +17,7 @@ use super::{
     phone_numbers::PhoneNumbers,
     webhooks::{WebhookConfig, take_webhook},
 };
-use crate::model::{AccessNumber, AllocationStrategy, Group, stable_hash};
+use crate::model::{AccessNumber, AllocationStrategy, Group, stable_hash, webhook::EventTypes};
 
 /// A configured resource group.
 #[derive(Debug, Clone)]
@@ -40,6 +40,8 @@ pub(super) struct ResourceGroups {
     by_subscriber: HashMap<String, Vec<String>>,
     /// Deleted groups, of which numbers may still be booked.
     retired: Vec<String>,
+    /// The webhooks of deleted groups.
+    retired_webhooks: BTreeMap<String, Arc<WebhookConfig>>,
 }
 
 impl ResourceGroups {
@@ -57,16 +59,20 @@ impl ResourceGroups {
         names.join(", ")
     }
 
-    /// The webhooks of the groups, by name.
-    pub(super) fn webhooks(&self) -> impl Iterator<Item = (&String, Arc<WebhookConfig>)> {
+    /// The webhooks of the groups, also of deleted ones, by name.
+    pub(super) fn webhooks(&self) -> impl Iterator<Item = (&String, &Arc<WebhookConfig>)> {
         let groups = self.groups.iter();
-        groups.filter_map(|(name, resources)| Some((name, resources.webhook.clone()?)))
+        let current =
+            groups.filter_map(|(name, resources)| Some((name, resources.webhook.as_ref()?)));
+        current.chain(&self.retired_webhooks)
     }
 
-    /// Adds a deleted group.
-    pub(super) fn retire(&mut self, name: &str) {
+    /// Adds a deleted group and its webhook.
+    pub(super) fn retire(&mut self, name: &str, webhook: Option<WebhookConfig>) {
         if !self.groups.contains_key(name) {
             self.retired.push(name.to_owned());
+            let webhook = webhook.map(|webhook| (name.to_owned(), Arc::new(webhook)));
+            self.retired_webhooks.extend(webhook);
         }
     }
 
@@ -136,6 +142,32 @@ impl ResourceGroups {
     }
 }
 
+/// Parses only the webhook of a group.
+///
+/// # Errors
+/// A [`DefinitionError`] for an option of the webhook.
+pub(super) fn parse_group_webhook(
+    name: &str,
+    table: Options,
+    context: &CatalogContext,
+) -> Result<Option<WebhookConfig>, DefinitionError> {
+    let texts = table.into_iter().filter_map(|(option, value)| match value {
+        OptionValue::Text(text) => Some((option, text)),
+        OptionValue::List(_) => None,
+    });
+    let webhook = take_webhook(
+        &mut texts.collect(),
+        EventTypes::of_numbers(),
+        context.webhooks,
+    );
+    webhook.map_err(|(option, problem)| DefinitionError {
+        kind: "resource group",
+        name: name.to_owned(),
+        option,
+        problem,
+    })
+}
+
 fn parse_group(
     name: &str,
     mut table: Options,
@@ -163,7 +195,7 @@ fn parse_group(
     }
     let checked = options::check_group(&options);
     checked.map_err(|(option, problem)| fail(&option, problem))?;
-    let webhook = take_webhook(&mut options, context.webhooks);
+    let webhook = take_webhook(&mut options, EventTypes::of_numbers(), context.webhooks);
     let webhook = webhook.map_err(|(option, problem)| fail(&option, problem))?;
     let strategy = match options.get("_allocation_strategy").map(String::as_str) {
         Some("RANDOM") => AllocationStrategy::Random,

@@ -14,7 +14,7 @@ use crate::{
     http::{ApiError, AppState, admin_api, body, path},
     model::{
         Table, Timestamp,
-        webhook::{DeadLetter, EventId, EventTypes, Resend},
+        webhook::{DeadLetter, EventId, Resend},
     },
     service::Webhook,
 };
@@ -67,9 +67,6 @@ impl Webhook {
     }
 
     fn events(&self) -> String {
-        if self.subscription.events == EventTypes::all() {
-            return "all".to_owned();
-        }
         self.subscription.events.to_string().replace(',', ", ")
     }
 
@@ -158,6 +155,10 @@ async fn run_action(
         "resume" => {
             admin.resume_webhook(name, &actor).await?;
             return Ok("resumed");
+        }
+        "resend" if form.text("event").is_empty() => {
+            let message = "event is missing; expected the id of a dead letter".to_owned();
+            return Err(ApiError::InvalidParameter(message));
         }
         "resend" => Resend::One(EventId::from(form.text("event").to_owned())),
         "resend_all" => Resend::Since(Timestamp::default()),

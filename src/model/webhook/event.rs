@@ -110,6 +110,37 @@ impl EventTypes {
         EventType::ALL.into_iter().collect()
     }
 
+    /// The types about services.
+    #[must_use]
+    pub fn of_services() -> Self {
+        Self::with_prefix("service.")
+    }
+
+    /// The types about access numbers.
+    #[must_use]
+    pub fn of_numbers() -> Self {
+        Self::with_prefix("number.")
+    }
+
+    /// The types about chats.
+    #[must_use]
+    pub fn of_chats() -> Self {
+        Self::with_prefix("chat.")
+    }
+
+    fn with_prefix(prefix: &str) -> Self {
+        let types = EventType::ALL.into_iter();
+        types
+            .filter(|event_type| event_type.as_str().starts_with(prefix))
+            .collect()
+    }
+
+    /// The types of both sets.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Parses a list of names separated by commas, or `*` for all types.
     ///
     /// # Errors
@@ -212,10 +243,14 @@ pub struct Event {
 }
 
 impl Event {
-    /// The queue of the event within its endpoint: events of one service are delivered in order.
+    /// The queue of the event within its endpoint: events of one service are delivered in order. An event that is
+    /// independent of all others has a queue of its own, so that it does not wait for another one that fails.
     #[must_use]
     pub fn queue(&self) -> &str {
-        self.service.as_ref().map_or("", ServiceId::as_str)
+        match self.event_type {
+            EventType::WebhookTest | EventType::NumberExhausted => self.id.as_str(),
+            _ => self.service.as_ref().map_or("", ServiceId::as_str),
+        }
     }
 }
 
@@ -244,6 +279,30 @@ mod tests {
         for unknown in ["number.match", "", "webhook.test"] {
             let list = format!("chat.ended,{unknown}");
             assert_eq!(EventTypes::parse(&list), Err(unknown.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_sets_of_subjects_are_all_types() {
+        let (services, numbers) = (EventTypes::of_services(), EventTypes::of_numbers());
+        assert_eq!((services.iter().count(), numbers.iter().count()), (4, 5));
+        let all = services.union(numbers).union(EventTypes::of_chats());
+        assert_eq!(all, EventTypes::all());
+    }
+
+    #[test]
+    fn independent_events_have_queues_of_their_own() {
+        let event = |event_type| Event {
+            id: EventId::from("evt_1".to_owned()),
+            event_type,
+            time: Timestamp::default(),
+            service: Some(ServiceId::from("4711".to_owned())),
+            definition: None,
+            data: Map::new(),
+        };
+        assert_eq!(event(EventType::NumberBooked).queue(), "4711");
+        for event_type in [EventType::NumberExhausted, EventType::WebhookTest] {
+            assert_eq!(event(event_type).queue(), "evt_1");
         }
     }
 

@@ -30,7 +30,7 @@ const AUDIT_KIND: &str = "webhook";
 pub struct Webhook {
     /// The catalog entry that it belongs to.
     pub endpoint: WebhookEndpoint,
-    /// The URL, without its query.
+    /// The URL.
     pub url: String,
     /// What it subscribes to.
     pub subscription: Subscription,
@@ -172,7 +172,7 @@ impl Admin {
             .zip(statuses)
             .map(|((endpoint, config), status)| Webhook {
                 endpoint: endpoint.clone(),
-                url: config.shown_url(),
+                url: config.url().to_owned(),
                 subscription: config.subscription(),
                 lag: status.oldest.map(|oldest| now.since(oldest)),
                 status,

@@ -30,3 +30,14 @@ impl fmt::Debug for CatalogContext {
         f.write_str("CatalogContext")
     }
 }
+
+impl CatalogContext {
+    /// As this context, but URLs of webhooks can have the scheme `http`.
+    pub(super) fn with_http_webhooks(&self) -> Self {
+        let webhooks = WebhookRules { allow_http: true };
+        Self {
+            webhooks,
+            ..self.clone()
+        }
+    }
+}

@@ -7,11 +7,16 @@ use tracing::warn;
 
 use super::{
     Catalog, CatalogContext,
-    entry::{EntryError, is_allowed_variable, parse_definition, parse_stored_options},
+    entry::{
+        EntryError, expand_variables, is_allowed_variable, parse_definition, parse_stored_options,
+    },
 };
 use crate::{
     model::{EntryName, StoredCatalog, Table, Timestamp},
-    service::{access_policy::AccessPolicy, definition::DefinitionError},
+    service::{
+        access_policy::AccessPolicy, definition::DefinitionError,
+        resource_groups::parse_group_webhook,
+    },
     settings::Credentials,
 };
 
@@ -25,7 +30,8 @@ const RETIRED_TTL: Duration = Duration::from_secs(3_600);
 
 impl Catalog {
     /// Adds the stored entries to this catalog, that of the file. Unusable entries are skipped and listed as
-    /// problems. Of two conflicting entries, one in `last` is skipped. Retired entries are included until they expire
+    /// problems. Entries in `last` are those that are being changed: of two conflicting entries, one of them is skipped, and
+    /// only they are rejected because of `webhooks.allow_http`. Retired entries are included until they expire
     /// after `now`.
     #[must_use]
     pub fn with_stored(
@@ -39,12 +45,15 @@ impl Catalog {
         catalog.version = Some(stored.version.clone());
         let entries = stored.entries.iter();
         let (last, first): (Vec<_>, Vec<_>) = entries.partition(|(name, _)| last.contains(*name));
+        // Other entries than those that are being changed remain usable when the setting is changed; events are not
+        // sent to their URLs.
+        let unchanged = context.with_http_webhooks();
         for table in Table::ALL {
+            let first = first.iter().map(|entry| (entry, &unchanged));
             let table_entries = first
-                .iter()
-                .chain(&last)
-                .filter(|(name, _)| name.0 == table);
-            for (name, entry) in table_entries {
+                .chain(last.iter().map(|entry| (entry, context)))
+                .filter(|((name, _), _)| name.0 == table);
+            for ((name, entry), context) in table_entries {
                 let added = catalog.add_stored(name, &entry.text, context);
                 added.unwrap_or_else(|error| catalog.skip_entry(name, &entry.text, context, error));
             }
@@ -52,8 +61,8 @@ impl Catalog {
         for ((table, name), entry) in &stored.retired {
             match table {
                 _ if now > entry.since.after(retired_ttl(*table, context)) => {}
-                Table::Resources => catalog.pools.retire(name),
-                Table::Services => catalog.retire(name, &entry.text, context),
+                Table::Resources => catalog.retire_group(name, &entry.text, &unchanged),
+                Table::Services => catalog.retire(name, &entry.text, &unchanged),
             }
         }
         catalog
@@ -106,6 +115,20 @@ impl Catalog {
                 warn!(name, %error, "deleted service definition unreadable; its backend sessions are not terminated");
             }
         }
+    }
+
+    /// Adds a deleted group. The events of the bookings that remain are delivered to its webhook.
+    fn retire_group(&mut self, name: &str, text: &str, context: &CatalogContext) {
+        let webhook = parse_stored_options(text).and_then(|options| {
+            let allowed = is_allowed_variable;
+            let options = expand_variables(Table::Resources, name, options, context, allowed)?;
+            Ok(parse_group_webhook(name, options, context)?)
+        });
+        let webhook = webhook.unwrap_or_else(|error| {
+            warn!(name, %error, "webhook of a deleted resource group unreadable; its events are not delivered");
+            None
+        });
+        self.pools.retire(name, webhook);
     }
 
     /// Protects services made from `name` with the credentials of its entry, which `add` adds. If they cannot be parsed,

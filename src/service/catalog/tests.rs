@@ -1,7 +1,10 @@
 //! Parsing and validation of catalogs.
 
+use std::time::Duration;
+
 use super::*;
 use crate::{
+    model::{RetiredEntry, StoredCatalog, StoredEntry, Timestamp},
     service::{phone_numbers::PhoneNumbers, webhooks::WebhookRules},
     settings::Credentials,
 };
@@ -129,4 +132,58 @@ fn an_error_names_the_file_and_the_location() {
         assert!(message.starts_with("test.toml: "), "{message}");
         assert!(message.contains(expected), "{message}");
     }
+}
+
+const WEBHOOK: &str =
+    r#""_webhook_url":"http://host/","_webhook_secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw""#;
+
+/// A stored catalog with a webhook at a URL without TLS.
+fn stored_webhook() -> (EntryName, StoredCatalog) {
+    let name = (Table::Services, "shop".to_owned());
+    let entry = StoredEntry {
+        revision: "1".to_owned(),
+        text: format!(r#"{{"_type":"builtin","_service":"store",{WEBHOOK}}}"#),
+    };
+    let stored = StoredCatalog {
+        entries: BTreeMap::from([(name.clone(), entry)]),
+        ..StoredCatalog::default()
+    };
+    (name, stored)
+}
+
+#[test]
+fn only_an_entry_that_is_changed_is_rejected_because_of_its_url_without_tls() {
+    let ((name, stored), now) = (stored_webhook(), Timestamp::default());
+    let with = |changed: &BTreeSet<EntryName>| {
+        Catalog::default().with_stored(&stored, changed, &context(60), now)
+    };
+    let unchanged = with(&BTreeSet::new());
+    assert_eq!(unchanged.webhooks().len(), 1);
+    assert!(unchanged.problems().is_empty());
+    let changed = with(&BTreeSet::from([name.clone()]));
+    let problem = changed.problems()[&name].to_string();
+    assert!(
+        problem.contains("webhooks.allow_http is false"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_deleted_group_keeps_its_webhook_for_an_hour() {
+    let retired = RetiredEntry {
+        since: Timestamp::default(),
+        text: format!(r#"{{"numbers":["1"],{WEBHOOK}}}"#),
+    };
+    let stored = StoredCatalog {
+        retired: BTreeMap::from([((Table::Resources, "support".to_owned()), retired)]),
+        ..StoredCatalog::default()
+    };
+    let webhooks = |minutes: u64| {
+        let now = Timestamp::default().after(Duration::from_secs(60 * minutes));
+        let nothing = BTreeSet::new();
+        let catalog = Catalog::default().with_stored(&stored, &nothing, &context(60), now);
+        catalog.webhooks().into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(webhooks(59), [WebhookEndpoint::of_group("support")]);
+    assert_eq!(webhooks(61), []);
 }

@@ -289,7 +289,7 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
         "_webhook_events",
         &[(Optional, WEBHOOK_KINDS)],
         |_| WEBHOOK_EVENTS,
-        "Types of the events, such as service.expired. * means all.",
+        "Types of the events, such as service.expired, of those that the service can have. * means all of them.",
     )
     .with_default(DefaultValue::Text("*"))
     .server_side(),

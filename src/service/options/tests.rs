@@ -85,7 +85,7 @@ fn example(option: &OptionDoc) -> (String, String) {
         OptionType::OptionNames => "_ttl, _provide_code",
         OptionType::AccessNumber => "8005550100",
         OptionType::Text(_) if option.name == "_webhook_url" => "https://host:81/hook",
-        OptionType::Text(_) if option.name == "_webhook_events" => "number.matched, chat.ended",
+        OptionType::Text(_) if option.name == "_webhook_events" => "*",
         OptionType::Text(_) if option.name == "_webhook_secret" => {
             "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
         }

@@ -16,6 +16,7 @@ use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHO
 use tokio::time::{Instant, timeout_at};
 use url::Host;
 
+use super::config::HTTP_NOT_ALLOWED;
 use crate::{
     http_client::{
         self, AddressNotAllowed, AddressPolicy, PolicyResolver, SystemAuthorities, SystemResolver,
@@ -25,8 +26,10 @@ use crate::{
     tls_errors,
 };
 
-/// The maximum time from the start of a request to the end of its response.
+/// The maximum time from the start of a request to the head of its response.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// The maximum time to read the content of a response, so that an endless one does not delay other events.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// The maximum size of a response that is read, so that the connection can be reused. The content does not matter.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 /// The maximum number of characters of an error.
@@ -63,6 +66,8 @@ pub(super) struct WebhookClient {
     policy: Arc<AddressPolicy>,
     resolver: Arc<dyn Resolve>,
     authorities: Option<String>,
+    /// Whether URLs can have the scheme `http`. Stored entries may have such URLs from before the setting was changed.
+    allow_http: bool,
     plain: Client,
     /// The client for TLS. Its CA certificates take a MiB, so it is created for the first URL with TLS.
     tls: OnceLock<Client>,
@@ -94,6 +99,7 @@ impl WebhookClient {
             policy,
             resolver,
             authorities,
+            allow_http: settings.allow_http,
             plain,
             tls: OnceLock::new(),
             timeout: REQUEST_TIMEOUT,
@@ -102,7 +108,8 @@ impl WebhookClient {
 
     fn client_for(&self, url: &Url) -> Result<&Client, DeliveryError> {
         if url.scheme() != "https" {
-            return Ok(&self.plain);
+            let denied = || DeliveryError::new(DeliveryResult::AddressNotAllowed, HTTP_NOT_ALLOWED);
+            return self.allow_http.then_some(&self.plain).ok_or_else(denied);
         }
         if let Some(client) = self.tls.get() {
             return Ok(client);
@@ -137,6 +144,7 @@ impl WebhookClient {
         let response = response.map_err(|error| connection_error(&error.without_url()))?;
         let result = check_status(&response);
         // The status is the result, whatever becomes of the content.
+        let deadline = deadline.min(Instant::now() + DRAIN_TIMEOUT);
         drop(timeout_at(deadline, drain(response)).await);
         result
     }
@@ -221,7 +229,8 @@ fn location(response: &Response) -> String {
     target.into()
 }
 
-/// Reads a response of at most [`MAX_RESPONSE_BYTES`]. The connection is closed if it is longer.
+/// Reads a response of at most [`MAX_RESPONSE_BYTES`]. The connection is closed if it is longer, or if the caller does not
+/// wait for its end.
 async fn drain(mut response: Response) {
     let mut bytes = 0;
     while let Ok(Some(chunk)) = response.chunk().await {

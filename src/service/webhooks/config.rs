@@ -19,6 +19,9 @@ const MAX_URL_BYTES: usize = 2_048;
 /// The maximum number of edits between a misspelled type of events and the suggested one.
 const MAX_EDITS: usize = 4;
 
+/// Why a URL that begins with `http://` is not used.
+pub(super) const HTTP_NOT_ALLOWED: &str = "the setting webhooks.allow_http is false";
+
 /// The settings that restrict webhooks.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WebhookRules {
@@ -35,12 +38,13 @@ pub(in crate::service) struct WebhookConfig {
 }
 
 /// Removes the options of a webhook from `options`, so that they are never sent to a backend or logged, and parses them.
-/// `None` if there is no webhook.
+/// `None` if there is no webhook. `applicable` are the types of events that its owner can have.
 ///
 /// # Errors
 /// The invalid option, and the problem.
 pub(in crate::service) fn take_webhook(
     options: &mut BTreeMap<String, String>,
+    applicable: EventTypes,
     rules: WebhookRules,
 ) -> Result<Option<WebhookConfig>, (String, String)> {
     let mut take = |option: &str| options.remove(option).filter(|value| !value.is_empty());
@@ -50,23 +54,28 @@ pub(in crate::service) fn take_webhook(
         let option = option.to_owned();
         move |problem: String| (option, problem)
     };
-    let Some(url) = url else {
-        let others = [
-            (EVENTS_OPTION, events.is_some()),
-            (SECRET_OPTION, secret.is_some()),
-            (USER_DATA_OPTION, user_data.is_some()),
-        ];
-        return match others.into_iter().find(|(_, is_set)| *is_set) {
-            Some((other, _)) => Err(fail(URL_OPTION)(format!("is missing; {other} needs it"))),
-            None => Ok(None),
-        };
+    let others = [
+        (EVENTS_OPTION, events.is_some()),
+        (SECRET_OPTION, secret.is_some()),
+        (USER_DATA_OPTION, user_data.is_some()),
+    ];
+    let mut others = others.into_iter().filter(|(_, is_set)| *is_set);
+    let first = url.as_ref().map(|_| URL_OPTION);
+    let Some(first) = first.or_else(|| Some(others.next()?.0)) else {
+        return Ok(None);
     };
+    if applicable == EventTypes::default() {
+        let problem = "has no effect, because this service has no events";
+        return Err(fail(first)(problem.to_owned()));
+    }
+    let missing = || fail(URL_OPTION)(format!("is missing; {first} needs it"));
+    let url = url.ok_or_else(missing)?;
     let missing = "is missing; events are sent only with a signature";
     let secret = secret.ok_or_else(|| fail(SECRET_OPTION)(missing.to_owned()))?;
     let with_user_data = user_data
         .map_or(Ok(false), |value| parse_boolean("it", &value))
         .map_err(|error| fail(USER_DATA_OPTION)(error.to_string()))?;
-    let events = parse_events(events.as_deref().unwrap_or("*"));
+    let events = parse_events(events.as_deref().unwrap_or("*"), applicable);
     Ok(Some(WebhookConfig {
         url: parse_url(&url, rules).map_err(fail(URL_OPTION))?,
         signer: Signer::parse(&secret).map_err(fail(SECRET_OPTION))?,
@@ -83,12 +92,9 @@ impl WebhookConfig {
         self.subscription
     }
 
-    /// The URL without its query, which can contain secrets.
-    pub(in crate::service) fn shown_url(&self) -> String {
-        let mut url = self.url.clone();
-        let has_query = url.query().is_some();
-        url.set_query(None);
-        format!("{url}{}", if has_query { "?…" } else { "" })
+    /// The URL. It is not secret; the catalog shows it, too.
+    pub(in crate::service) fn url(&self) -> &str {
+        self.url.as_str()
     }
 }
 
@@ -116,32 +122,58 @@ fn parse_url(text: &str, rules: WebhookRules) -> Result<Url, String> {
     match url.scheme() {
         "https" => Ok(url),
         "http" if rules.allow_http => Ok(url),
-        "http" => Err(format!(
-            "{expected}; the setting webhooks.allow_http is false"
-        )),
+        "http" => Err(format!("{expected}; {HTTP_NOT_ALLOWED}")),
         _ => Err(expected.to_owned()),
     }
 }
 
-fn parse_events(text: &str) -> Result<EventTypes, String> {
-    EventTypes::parse(text).map_err(|unknown| {
-        let names = EventTypes::all().to_string().replace(',', ", ");
-        let suggestion = suggestion(&unknown);
+/// Parses a list of types, all of which must be applicable. `*` means all applicable ones.
+fn parse_events(text: &str, applicable: EventTypes) -> Result<EventTypes, String> {
+    let expected = || {
+        let names = applicable.to_string().replace(',', ", ");
+        format!("expected * or a comma-separated list of {names}")
+    };
+    if text.trim() == "*" {
+        return Ok(applicable);
+    }
+    let events = EventTypes::parse(text).map_err(|unknown| {
+        let suggestion = suggestion(&unknown, applicable);
         let suggestion = suggestion.map(|name| format!("; did you mean {name}?"));
-        format!(
-            "contains {unknown:?}, expected * or a comma-separated list of {names}{}",
-            suggestion.unwrap_or_default()
-        )
-    })
+        let suggestion = suggestion.unwrap_or_default();
+        format!("contains {unknown:?}, {}{suggestion}", expected())
+    })?;
+    match events.iter().find(|event| !applicable.contains(*event)) {
+        Some(other) => Err(format!(
+            "contains \"{other}\", which does not occur here, {}",
+            expected()
+        )),
+        None => Ok(events),
+    }
 }
 
 /// The type of events that `unknown` probably misspells.
-fn suggestion(unknown: &str) -> Option<&'static str> {
+fn suggestion(unknown: &str, applicable: EventTypes) -> Option<&'static str> {
     let unknown = unknown.to_ascii_lowercase();
-    let names = EventType::ALL.into_iter().map(EventType::as_str);
+    let names = applicable.iter().map(EventType::as_str);
     let distances = names.map(|name| (strsim::osa_distance(&unknown, name), name));
     let (_, closest) = distances.filter(|(edits, _)| *edits <= MAX_EDITS).min()?;
     Some(closest)
+}
+
+/// A webhook for tests.
+#[cfg(test)]
+pub(super) fn test_webhook() -> WebhookConfig {
+    let options = [
+        (URL_OPTION, "https://receiver.example/"),
+        (SECRET_OPTION, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ];
+    let options = options.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let webhook = take_webhook(
+        &mut options.into(),
+        EventTypes::all(),
+        WebhookRules::default(),
+    );
+    webhook.unwrap().unwrap()
 }
 
 #[cfg(test)]
@@ -151,18 +183,26 @@ mod tests {
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
     fn take(more: &[(&str, &str)], allow_http: bool) -> Result<Option<WebhookConfig>, String> {
+        take_applicable(more, EventTypes::all(), allow_http)
+    }
+
+    fn take_applicable(
+        more: &[(&str, &str)],
+        applicable: EventTypes,
+        allow_http: bool,
+    ) -> Result<Option<WebhookConfig>, String> {
         let options = more.iter();
         let options = options.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut options: BTreeMap<String, String> = options.collect();
         options.insert("_ttl".to_owned(), "60".to_owned());
-        let webhook = take_webhook(&mut options, WebhookRules { allow_http });
+        let webhook = take_webhook(&mut options, applicable, WebhookRules { allow_http });
         assert_eq!(options.len(), 1, "only other options remain");
         webhook.map_err(|(option, problem)| format!("{option}: {problem}"))
     }
 
     fn url(url: &str, allow_http: bool) -> Result<String, String> {
         let webhook = take(&[(URL_OPTION, url), (SECRET_OPTION, SECRET)], allow_http);
-        webhook.map(|webhook| webhook.unwrap().shown_url())
+        webhook.map(|webhook| webhook.unwrap().url().to_owned())
     }
 
     #[test]
@@ -183,11 +223,41 @@ mod tests {
     }
 
     #[test]
+    fn only_events_that_can_occur_are_accepted() {
+        let base = [(URL_OPTION, "https://host/hook"), (SECRET_OPTION, SECRET)];
+        let with = |events, applicable| {
+            let all = [&base[..], &[(EVENTS_OPTION, events)]].concat();
+            let webhook = take_applicable(&all, applicable, false)?;
+            Ok::<_, String>(webhook.unwrap().subscription().events)
+        };
+        let chats = EventTypes::of_chats();
+        assert_eq!(with("*", chats), Ok(chats));
+        assert_eq!(
+            with("chat.ended,service.created", chats),
+            Err(
+                "_webhook_events: contains \"service.created\", which does not occur here, expected * or a \
+                 comma-separated list of chat.started, chat.message, chat.ended"
+                    .to_owned()
+            )
+        );
+        let none = take_applicable(&base, EventTypes::default(), false);
+        assert_eq!(
+            none.unwrap_err(),
+            "_webhook_url: has no effect, because this service has no events"
+        );
+        assert!(
+            take_applicable(&[], EventTypes::default(), false)
+                .unwrap()
+                .is_none()
+        );
+    }
+
+    #[test]
     fn a_url_has_no_credentials_and_usually_uses_tls() {
         for (valid, shown) in [
             ("https://host/a", "https://host/a"),
             (" https://HOST:8443 ", "https://host:8443/"),
-            ("https://host/a?token=secret", "https://host/a?…"),
+            ("https://host/a?b=c", "https://host/a?b=c"),
         ] {
             assert_eq!(url(valid, false), Ok(shown.to_owned()));
         }

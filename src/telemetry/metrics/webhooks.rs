@@ -25,7 +25,7 @@ pub enum DeliveryResult {
     HttpError,
     /// No response in time.
     Timeout,
-    /// The address is not allowed. Nothing was sent.
+    /// The address is not allowed, or TLS is required. Nothing was sent.
     AddressNotAllowed,
     /// The host name could not be resolved, or the connection was not established, not trusted or lost.
     ConnectionError,

@@ -27,7 +27,7 @@ pub(super) struct WebhookListResponse {
 struct WebhookResponse {
     /// `services/` or `resources/` and the name of the catalog entry
     endpoint: String,
-    /// The URL, without its query
+    /// The URL
     url: String,
     /// The types of the events
     events: Vec<&'static str>,

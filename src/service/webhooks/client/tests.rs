@@ -85,7 +85,10 @@ async fn serve(
 }
 
 fn settings(networks: &str) -> settings::Webhooks {
-    let variables = [("SWITCHBOARD__WEBHOOKS__ALLOWED_NETWORKS", networks)];
+    let variables = [
+        ("SWITCHBOARD__WEBHOOKS__ALLOWED_NETWORKS", networks),
+        ("SWITCHBOARD__WEBHOOKS__ALLOW_HTTP", "true"),
+    ];
     Settings::load(None, variables).unwrap().webhooks
 }
 
@@ -180,6 +183,30 @@ async fn a_large_response_is_cut_off() {
     // The first connection was closed.
     assert_eq!(send(&client, &receiver.url()).await, Ok(()));
     assert_eq!(receiver.connections(), 2);
+}
+
+#[tokio::test]
+async fn an_endless_response_is_not_waited_for() {
+    // The announced content never follows.
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n";
+    let receiver = Receiver::start("127.0.0.1:0", head, 0).await;
+    let (client, url) = (local_client(), receiver.url());
+    let sent = tokio::time::timeout(Duration::from_secs(10), send(&client, &url));
+    assert_eq!(sent.await, Ok(Ok(())), "before the timeout of 15 s");
+}
+
+#[tokio::test]
+async fn a_url_without_tls_needs_the_setting() {
+    let receiver = Receiver::start("127.0.0.1:0", EMPTY, 0).await;
+    let settings = settings::Webhooks {
+        allow_http: false,
+        ..settings("127.0.0.0/8")
+    };
+    let client = WebhookClient::new(&settings).unwrap();
+    let error = send(&client, &receiver.url()).await.unwrap_err();
+    assert_eq!(error.result, DeliveryResult::AddressNotAllowed);
+    assert_eq!(error.text, HTTP_NOT_ALLOWED);
+    assert_eq!(receiver.connections(), 0);
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ async fn an_event_is_signed_and_delivered(app: TestApp) {
     assert!(event["data"]["message"].is_string(), "{event}");
     assert_eq!(event.get("service"), None);
     for (member, expected) in [
-        ("url", json!(format!("{}/hook?…", receiver.url()))),
+        ("url", json!(format!("{}/hook?a=b", receiver.url()))),
         ("user_data", json!(false)),
         ("pending", json!(0)),
         ("lag_seconds", Value::Null),
@@ -55,7 +55,7 @@ async fn an_event_is_signed_and_delivered(app: TestApp) {
         assert_eq!(webhook[member], expected, "{member}: {webhook}");
     }
     assert!(webhook["last_success"].is_string(), "{webhook}");
-    assert_eq!(webhook["events"].as_array().unwrap().len(), 12, "{webhook}");
+    assert_eq!(webhook["events"].as_array().unwrap().len(), 4, "{webhook}");
 }
 
 async fn an_event_is_signed_with_both_secrets_during_a_rotation(app: TestApp) {

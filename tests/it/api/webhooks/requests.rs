@@ -85,8 +85,7 @@ async fn requests_are_recorded_in_the_audit_log(app: TestApp) {
 async fn secrets_are_not_returned(app: TestApp) {
     let app = start(&app, &[]).await;
     let receiver = receiver(200).await;
-    let url = format!("{}/a?token=hidden", receiver.url());
-    create_webhook(&app, &url, &json!({})).await;
+    create_webhook(&app, &receiver.url(), &json!({})).await;
     send_test_event(&app, ENDPOINT).await;
     wait_for_deliveries(&app, ENDPOINT, 1).await;
     let secret = SECRET.trim_start_matches("whsec_");
@@ -98,8 +97,6 @@ async fn secrets_are_not_returned(app: TestApp) {
             response.text()
         );
     }
-    let list = get(&app, "webhooks").await;
-    assert!(!list.text().contains("hidden"), "{}", list.text());
     let entry = get_json(&app, "services/shop").await;
     assert!(
         entry
@@ -130,7 +127,11 @@ async fn invalid_options_are_rejected(app: TestApp) {
         ),
         (
             json!({"_webhook_url": "https://host/", "_webhook_secret": SECRET, "_webhook_events": "chat.end"}),
-            "did you mean chat.ended?",
+            "contains \"chat.end\", expected * or a comma-separated list of",
+        ),
+        (
+            json!({"_webhook_url": "https://host/", "_webhook_secret": SECRET, "_webhook_events": "chat.ended"}),
+            "which does not occur here",
         ),
     ] {
         let service = json!({"_type": "builtin", "_service": "store"});
