@@ -16,3 +16,4 @@ mod queue_delivery;
 mod schedule;
 mod signature;
 mod statistics;
+mod supervisor;

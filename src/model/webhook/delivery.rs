@@ -17,12 +17,14 @@ pub struct DeliveryClaim {
 /// The first events of a queue, claimed for delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedQueue {
-    /// The queue: the id of the service, or empty for events without one.
+    /// The queue: [`Event::queue`] of its events.
     pub queue: String,
     /// The number of failed attempts to deliver the first event.
     pub failed_attempts: u32,
     /// The events, at most [`MAX_CLAIMED_EVENTS`](super::MAX_CLAIMED_EVENTS), in the order of delivery.
     pub events: Vec<Event>,
+    /// Whether the event after these cannot be parsed. It is part of the claim.
+    pub is_next_unreadable: bool,
     /// The claim, for the result.
     pub claim: DeliveryClaim,
 }

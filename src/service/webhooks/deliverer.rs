@@ -3,16 +3,17 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::oneshot,
-    task::JoinHandle,
+    sync::watch,
+    task::{AbortHandle, JoinError, JoinHandle, JoinSet},
     time::{MissedTickBehavior, interval, timeout},
 };
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::{
     client::WebhookClient,
     endpoint_task::{EndpointControl, EndpointTask},
     queue_delivery::DeliveryContext,
+    supervisor::restart_after_panic,
 };
 use crate::{
     model::webhook::WebhookEndpoint, service::CurrentCatalog, settings, store::AdminStore,
@@ -24,25 +25,32 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The running deliverer.
 pub struct WebhookDeliverer {
-    stop: oneshot::Sender<()>,
+    stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 /// The task of an endpoint.
 struct RunningEndpoint {
     control: Arc<EndpointControl>,
-    task: JoinHandle<()>,
+    task: AbortHandle,
 }
 
-/// The state of the deliverer.
-struct Endpoints {
+/// What the tasks of all endpoints need.
+#[derive(Clone)]
+struct Shared {
     store: Arc<dyn AdminStore>,
     catalog: CurrentCatalog,
     context: Arc<DeliveryContext>,
     concurrency: usize,
+}
+
+/// The state of the deliverer.
+struct Endpoints {
+    shared: Shared,
     running: HashMap<WebhookEndpoint, RunningEndpoint>,
-    /// Tasks of endpoints that are not in the catalog any more, until their last request ends.
-    ending: Vec<JoinHandle<()>>,
+    /// All tasks, also those of endpoints that are not in the catalog any more, until their last request ends. They are
+    /// aborted when this is dropped.
+    tasks: JoinSet<()>,
 }
 
 impl WebhookDeliverer {
@@ -56,7 +64,7 @@ impl WebhookDeliverer {
         settings: &settings::Webhooks,
         metrics: &WebhookMetrics,
     ) -> Result<Self, String> {
-        let endpoints = Endpoints {
+        let shared = Shared {
             store,
             catalog,
             context: Arc::new(DeliveryContext {
@@ -64,11 +72,10 @@ impl WebhookDeliverer {
                 metrics: metrics.clone(),
             }),
             concurrency: settings.concurrency,
-            running: HashMap::new(),
-            ending: Vec::new(),
         };
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(endpoints.run(stopped));
+        let (stop, stopped) = watch::channel(false);
+        let start = move || Endpoints::new(shared.clone()).run(stopped.clone());
+        let task = tokio::spawn(restart_after_panic("webhook deliverer", start));
         Ok(Self { stop, task })
     }
 
@@ -77,28 +84,39 @@ impl WebhookDeliverer {
     pub async fn shut_down(self, max_wait: Duration) {
         let Self { stop, mut task } = self;
         // It fails if the task has ended.
-        stop.send(()).ok();
+        stop.send(true).ok();
         if timeout(max_wait, &mut task).await.is_err() {
             warn!("webhook deliveries interrupted by the shutdown");
+            // It ends the tasks of all endpoints, too.
             task.abort();
         }
     }
 }
 
 impl Endpoints {
-    async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
-        let mut version = self.catalog.subscribe_version();
-        let store = Arc::clone(&self.store);
+    fn new(shared: Shared) -> Self {
+        Self {
+            shared,
+            running: HashMap::new(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    async fn run(mut self, mut stopped: watch::Receiver<bool>) {
+        let mut version = self.shared.catalog.subscribe_version();
+        let store = Arc::clone(&self.shared.store);
         let mut poll = interval(POLL_INTERVAL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.follow_catalog();
         loop {
             tokio::select! {
-                _ = &mut stopped => break,
+                // It fails if the deliverer is dropped.
+                _ = stopped.wait_for(|is_stopped| *is_stopped) => break,
                 // The sender exists as long as the catalog.
                 _ = version.changed() => self.follow_catalog(),
                 endpoint = store.next_webhook_signal() => self.wake(&endpoint),
                 _ = poll.tick() => self.wake_all(),
+                Some(ended) = self.tasks.join_next() => log_panic(ended.err()),
             }
         }
         self.stop_all().await;
@@ -112,11 +130,8 @@ impl Endpoints {
 
     /// Wakes all tasks. A task that has ended because of a bug is started again.
     fn wake_all(&mut self) {
-        if self
-            .running
-            .values()
-            .any(|endpoint| endpoint.task.is_finished())
-        {
+        let mut running = self.running.values();
+        if running.any(|endpoint| endpoint.task.is_finished()) {
             self.follow_catalog();
         }
         for endpoint in self.running.values() {
@@ -126,16 +141,11 @@ impl Endpoints {
 
     /// Starts the tasks of new endpoints, updates the others, and ends those that are not in the catalog any more.
     fn follow_catalog(&mut self) {
-        let webhooks = self.catalog.load().webhooks();
+        let webhooks = self.shared.catalog.load().webhooks();
         let removed = self
             .running
             .extract_if(|endpoint, _| !webhooks.contains_key(endpoint));
-        let ending = removed.map(|(_, endpoint)| {
-            endpoint.control.stop();
-            endpoint.task
-        });
-        self.ending.extend(ending);
-        self.ending.retain(|task| !task.is_finished());
+        removed.for_each(|(_, endpoint)| endpoint.control.stop());
         for (endpoint, config) in webhooks {
             match self.running.get(&endpoint) {
                 Some(running) if !running.task.is_finished() => {
@@ -152,28 +162,32 @@ impl Endpoints {
     }
 
     fn start_task(
-        &self,
+        &mut self,
         endpoint: WebhookEndpoint,
         control: &Arc<EndpointControl>,
-    ) -> JoinHandle<()> {
+    ) -> AbortHandle {
         let task = EndpointTask {
             endpoint,
             control: Arc::clone(control),
-            context: Arc::clone(&self.context),
-            store: Arc::clone(&self.store),
-            concurrency: self.concurrency,
+            context: Arc::clone(&self.shared.context),
+            store: Arc::clone(&self.shared.store),
+            concurrency: self.shared.concurrency,
         };
-        tokio::spawn(async move { task.run().await })
+        self.tasks.spawn(async move { task.run().await })
     }
 
-    async fn stop_all(self) {
+    async fn stop_all(mut self) {
         for endpoint in self.running.values() {
             endpoint.control.stop();
         }
-        let running = self.running.into_values().map(|endpoint| endpoint.task);
-        for task in running.chain(self.ending) {
-            // A panic was logged.
-            drop(task.await);
+        while let Some(ended) = self.tasks.join_next().await {
+            log_panic(ended.err());
         }
+    }
+}
+
+fn log_panic(error: Option<JoinError>) {
+    if let Some(error) = error {
+        error!(%error, "task of a webhook panicked");
     }
 }

@@ -2,7 +2,6 @@
 //! batches.
 
 use std::{
-    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,13 +10,17 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt};
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
 };
 use tracing::{debug, info, warn};
 
+use self::{
+    delivery_log::DeliveryLog,
+    progress::{Finished, Progress, Step},
+};
 use super::{
     WebhookConfig,
     queue_delivery::{DeliveryContext, LeasedQueue},
@@ -30,20 +33,21 @@ use crate::{
     store::AdminStore,
 };
 
+mod delivery_log;
+mod progress;
+#[cfg(test)]
+mod tests;
+
 /// How long a claim lasts. After a crash another replica delivers the events when it ends.
 const LEASE: Duration = Duration::from_secs(30);
-/// The number of results that are recorded at once.
-const RESULT_BATCH: usize = 64;
-/// The time that a result waits for others.
-const RESULT_DELAY: Duration = Duration::from_millis(5);
-/// The time until results are recorded again after an error of the store.
-const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// What the owner of a task changes.
 pub(super) struct EndpointControl {
     pub(super) config: ArcSwap<WebhookConfig>,
     wake: Notify,
     is_stopping: AtomicBool,
+    /// Whether a response 410 has stopped the endpoint.
+    is_endpoint_stopped: AtomicBool,
 }
 
 impl EndpointControl {
@@ -52,6 +56,7 @@ impl EndpointControl {
             config: ArcSwap::new(config),
             wake: Notify::new(),
             is_stopping: AtomicBool::new(false),
+            is_endpoint_stopped: AtomicBool::new(false),
         }
     }
 
@@ -69,6 +74,11 @@ impl EndpointControl {
     fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
     }
+
+    /// Whether further events of claimed queues are sent.
+    fn may_send(&self) -> bool {
+        !self.is_stopping() && !self.is_endpoint_stopped.load(Ordering::Relaxed)
+    }
 }
 
 /// The task of an endpoint.
@@ -81,49 +91,17 @@ pub(super) struct EndpointTask {
     pub(super) concurrency: usize,
 }
 
-/// A result to record, and the end of its lease.
-type Finished = (QueueResult, Instant);
-
-/// A step of the task that is complete.
-enum Step {
-    Claimed(Result<Vec<LeasedQueue>, StoreError>),
-    Delivered(Finished),
-    Recorded(Vec<Finished>, Result<(), StoreError>),
-}
-
-/// The state of a running task.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "they are independent of each other"
-)]
-struct Progress<'a> {
-    steps: FuturesUnordered<BoxFuture<'a, Step>>,
-    /// Whether there may be due queues that are not claimed.
-    may_be_due: bool,
-    is_claiming: bool,
-    /// Claimed queues whose delivery has not started.
-    ready: VecDeque<LeasedQueue>,
-    /// The number of queues that are delivered.
-    delivering: usize,
-    results: Vec<Finished>,
-    /// When the results are recorded at the latest.
-    record_at: Instant,
-    is_recording: bool,
-    is_store_failing: bool,
-    is_endpoint_failing: bool,
-}
-
 impl EndpointTask {
     /// Runs until the task is stopped and everything that was claimed is recorded.
     pub(super) async fn run(&self) {
-        let mut progress = Progress::new();
+        let (mut progress, mut log) = (Progress::new(), DeliveryLog::default());
         loop {
             self.start_steps(&mut progress);
             if self.control.is_stopping() && progress.is_complete() {
                 return;
             }
             tokio::select! {
-                Some(step) = progress.steps.next() => self.complete_step(step, &mut progress),
+                Some(step) = progress.steps.next() => self.complete_step(step, &mut progress, &mut log),
                 () = self.control.wake.notified() => progress.may_be_due = true,
                 () = sleep_until(progress.record_at), if progress.has_results() => {}
             }
@@ -142,43 +120,50 @@ impl EndpointTask {
             progress.steps.push(self.deliver(queue).boxed());
         }
         let free = self.concurrency.saturating_sub(progress.ready.len());
-        if progress.may_be_due && !progress.is_claiming && free > self.concurrency / 2 {
+        if progress.can_claim() && free > self.concurrency / 2 {
             (progress.may_be_due, progress.is_claiming) = (false, true);
             progress.steps.push(self.claim(free).boxed());
         }
-        if progress.must_record() {
-            progress.is_recording = true;
-            let batch = std::mem::take(&mut progress.results);
+        if let Some(batch) = progress.start_recording() {
             progress.steps.push(self.record(batch).boxed());
         }
     }
 
-    fn complete_step(&self, step: Step, progress: &mut Progress<'_>) {
+    fn complete_step(&self, step: Step, progress: &mut Progress<'_>, log: &mut DeliveryLog) {
         match step {
             Step::Claimed(result) => {
-                progress.is_claiming = false;
-                self.note_store_result(result.as_ref().err(), progress);
-                // If these are not all of them, the others are claimed when there is room.
-                let queues = result.unwrap_or_default();
-                progress.may_be_due |= !queues.is_empty();
-                progress.ready.extend(queues);
+                let failing = &mut progress.is_claim_failing;
+                self.note_store_result("claim", result.as_ref().err(), failing);
+                self.add_claimed(result.unwrap_or_default(), progress);
             }
             Step::Delivered(finished) => {
                 progress.delivering -= 1;
-                self.note_delivery(&finished.0, progress);
+                self.note_delivery(&finished.0, progress, log);
                 progress.add_result(finished);
             }
             Step::Recorded(batch, result) => {
-                progress.is_recording = false;
-                self.note_store_result(result.as_ref().err(), progress);
-                if result.is_ok() {
-                    // The queues may have more events.
-                    progress.may_be_due = true;
-                } else {
-                    progress.record_again(batch);
-                }
+                let failing = &mut progress.is_record_failing;
+                self.note_store_result("record", result.as_ref().err(), failing);
+                progress.end_recording(if result.is_ok() { Vec::new() } else { batch });
             }
         }
+    }
+
+    fn add_claimed(&self, queues: Vec<LeasedQueue>, progress: &mut Progress<'_>) {
+        progress.is_claiming = false;
+        if std::mem::take(&mut progress.is_claim_stale) {
+            progress.release(queues);
+            return;
+        }
+        if queues.is_empty() {
+            return;
+        }
+        // The store returns queues: an operator has resumed the endpoint if it was stopped.
+        let stopped = &self.control.is_endpoint_stopped;
+        stopped.store(false, Ordering::Relaxed);
+        // If these are not all of them, the others are claimed when there is room.
+        progress.may_be_due = true;
+        progress.ready.extend(queues);
     }
 
     async fn claim(&self, max_queues: usize) -> Step {
@@ -193,7 +178,7 @@ impl EndpointTask {
 
     async fn deliver(&self, leased: LeasedQueue) -> Step {
         let (until, control) = (leased.until, &self.control);
-        let may_continue = || !control.is_stopping();
+        let may_continue = || control.may_send();
         let delivery =
             self.context
                 .deliver_queue(&*self.store, &control.config, leased, may_continue);
@@ -206,93 +191,50 @@ impl EndpointTask {
         Step::Recorded(batch, recorded)
     }
 
-    /// Logs the first error of a series and its end.
-    fn note_store_result(&self, error: Option<&StoreError>, progress: &mut Progress<'_>) {
+    /// Logs the first error of a series and its end. `was_failing` is the state of this operation.
+    fn note_store_result(
+        &self,
+        operation: &str,
+        error: Option<&StoreError>,
+        was_failing: &mut bool,
+    ) {
         let endpoint = &self.endpoint;
-        match (error, progress.is_store_failing) {
-            (Some(error), false) => warn!(%endpoint, %error, "webhook queue not available"),
-            (Some(error), true) => debug!(%endpoint, %error, "webhook queue still not available"),
-            (None, true) => info!(%endpoint, "webhook queue available again"),
+        match (error, *was_failing) {
+            (Some(error), false) => {
+                warn!(%endpoint, operation, %error, "webhook queue not available");
+            }
+            (Some(error), true) => {
+                debug!(%endpoint, operation, %error, "webhook queue still not available");
+            }
+            (None, true) => info!(%endpoint, operation, "webhook queue available again"),
             (None, false) => {}
         }
-        progress.is_store_failing = error.is_some();
+        *was_failing = error.is_some();
     }
 
-    /// Logs the first failure of a series and its end. If the endpoint is stopped, other queues are released.
-    fn note_delivery(&self, result: &QueueResult, progress: &mut Progress<'_>) {
-        let (endpoint, is_failing) = (&self.endpoint, progress.is_endpoint_failing);
+    /// Logs failures and their end. If the endpoint is stopped, all queues are released.
+    fn note_delivery(
+        &self,
+        result: &QueueResult,
+        progress: &mut Progress<'_>,
+        log: &mut DeliveryLog,
+    ) {
         match &result.failure {
             Some(failure) if failure.next == NextAttempt::StopEndpoint => {
-                warn!(%endpoint, "webhook stopped by its response 410");
-                progress.release_ready();
+                self.stop_endpoint(progress);
             }
-            Some(failure) if is_failing => {
-                debug!(%endpoint, error = failure.error, "webhook delivery still failing");
-            }
-            Some(failure) => warn!(%endpoint, error = failure.error, "webhook delivery failed"),
-            None if is_failing && !result.delivered.is_empty() => {
-                info!(%endpoint, "webhook delivery recovered");
-            }
+            Some(failure) => log.note_failure(&self.endpoint, &failure.error),
+            None if !result.delivered.is_empty() => log.note_success(&self.endpoint),
             None => {}
         }
-        progress.is_endpoint_failing =
-            result.failure.is_some() || (is_failing && result.delivered.is_empty());
     }
-}
 
-impl Progress<'_> {
-    fn new() -> Self {
-        Self {
-            steps: FuturesUnordered::new(),
-            may_be_due: true,
-            is_claiming: false,
-            ready: VecDeque::new(),
-            delivering: 0,
-            results: Vec::new(),
-            record_at: Instant::now(),
-            is_recording: false,
-            is_store_failing: false,
-            is_endpoint_failing: false,
+    fn stop_endpoint(&self, progress: &mut Progress<'_>) {
+        let stopped = &self.control.is_endpoint_stopped;
+        if !stopped.swap(true, Ordering::Relaxed) {
+            warn!(endpoint = %self.endpoint, "webhook stopped by its response 410");
         }
-    }
-
-    fn is_complete(&self) -> bool {
-        self.steps.is_empty() && self.results.is_empty()
-    }
-
-    /// Whether there are results that can be recorded.
-    fn has_results(&self) -> bool {
-        !self.results.is_empty() && !self.is_recording
-    }
-
-    /// Whether the results are recorded now: there are enough of them, no more are expected, or they have waited.
-    fn must_record(&self) -> bool {
-        let is_idle = self.delivering == 0 && self.ready.is_empty();
-        let is_full = is_idle || self.results.len() >= RESULT_BATCH;
-        let is_time = Instant::now() >= self.record_at;
-        self.has_results() && (is_time || (is_full && !self.is_store_failing))
-    }
-
-    fn add_result(&mut self, finished: Finished) {
-        if self.results.is_empty() && !self.is_store_failing {
-            self.record_at = Instant::now() + RESULT_DELAY;
-        }
-        self.results.push(finished);
-    }
-
-    /// Keeps results whose lease has not ended. The events of the others are delivered again.
-    fn record_again(&mut self, batch: Vec<Finished>) {
-        let now = Instant::now();
-        self.record_at = now + RETRY_DELAY;
-        let leased = batch.into_iter().filter(|(_, until)| *until > now);
-        self.results.extend(leased);
-    }
-
-    /// Releases the queues whose delivery has not started, so that they can be claimed again at once.
-    fn release_ready(&mut self) {
-        while let Some(queue) = self.ready.pop_front() {
-            let until = queue.until;
-            self.add_result((queue.release(), until));
-        }
+        progress.is_claim_stale = progress.is_claiming;
+        progress.release_ready();
     }
 }

@@ -1,6 +1,6 @@
 //! Delivers the claimed events of one queue, in order.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
@@ -19,6 +19,11 @@ use crate::{
     telemetry::metrics::{DeliveryResult, WebhookMetrics},
 };
 
+/// The time of a lease that is left to record the result of a request that timed out.
+const LEASE_MARGIN: Duration = Duration::from_secs(2);
+/// The error of a record that a newer version has made, or that is damaged. Another replica may read it.
+const UNREADABLE: &str = "not sent: the event is not readable by this version";
+
 /// What the deliveries of all webhooks share.
 pub(super) struct DeliveryContext {
     pub(super) client: WebhookClient,
@@ -32,9 +37,9 @@ pub(super) struct LeasedQueue {
 }
 
 impl LeasedQueue {
-    /// Whether a request that starts now ends before the lease.
-    fn allows_request(&self) -> bool {
-        Instant::now() + REQUEST_TIMEOUT < self.until
+    /// Whether a request that starts at `now` ends, and its result is recorded, before the lease ends.
+    fn allows_request(&self, now: Instant) -> bool {
+        now + REQUEST_TIMEOUT + LEASE_MARGIN < self.until
     }
 
     /// The result if no event was attempted.
@@ -60,7 +65,7 @@ impl DeliveryContext {
         let (mut delivered, mut failure) = (Vec::new(), None);
         let mut failed_attempts = leased.queue.failed_attempts;
         for event in &leased.queue.events {
-            if !may_continue() || !leased.allows_request() {
+            if !may_continue() || !leased.allows_request(Instant::now()) {
                 break;
             }
             match self.deliver(clock, &config.load_full(), event).await {
@@ -74,6 +79,15 @@ impl DeliveryContext {
                 }
             }
             failed_attempts = 0;
+        }
+        if leased.queue.is_next_unreadable
+            && failure.is_none()
+            && delivered.len() == leased.queue.events.len()
+        {
+            failure = Some(DeliveryFailure {
+                next: schedule::after_failure(failed_attempts),
+                error: UNREADABLE.to_owned(),
+            });
         }
         QueueResult {
             delivered,
@@ -127,4 +141,61 @@ fn next_attempt(result: DeliveryResult, failed_attempts: u32) -> NextAttempt {
         return NextAttempt::StopEndpoint;
     }
     schedule::after_failure(failed_attempts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{Timestamp, webhook::DeliveryClaim},
+        service::webhooks::config::test_webhook,
+        settings::Settings,
+        store::memory::MemoryStore,
+    };
+
+    fn leased(is_next_unreadable: bool) -> LeasedQueue {
+        LeasedQueue {
+            queue: ClaimedQueue {
+                queue: "a".to_owned(),
+                failed_attempts: 9,
+                events: Vec::new(),
+                is_next_unreadable,
+                claim: DeliveryClaim {
+                    until: Timestamp::default(),
+                    positions: vec!["a\n1\nevt_1".to_owned()],
+                },
+            },
+            until: Instant::now() + Duration::from_secs(30),
+        }
+    }
+
+    async fn failure(leased: LeasedQueue) -> Option<DeliveryFailure> {
+        let settings = Settings::load(None, [("", ""); 0]).unwrap();
+        let context = DeliveryContext {
+            client: WebhookClient::new(&settings.webhooks).unwrap(),
+            metrics: WebhookMetrics::default(),
+        };
+        let (clock, config) = (
+            MemoryStore::new(1 << 20, 10),
+            ArcSwap::from_pointee(test_webhook()),
+        );
+        let result = context.deliver_queue(&clock, &config, leased, || true);
+        result.await.failure
+    }
+
+    #[tokio::test]
+    async fn an_unreadable_event_fails_and_becomes_a_dead_letter_in_the_end() {
+        assert_eq!(failure(leased(false)).await, None);
+        let failed = failure(leased(true)).await.unwrap();
+        assert_eq!(failed.next, NextAttempt::DeadLetter);
+        assert!(failed.error.contains("not readable"), "{}", failed.error);
+    }
+
+    #[test]
+    fn a_request_leaves_time_to_record_its_result() {
+        let leased = leased(false);
+        let before_end = |seconds| leased.until - Duration::from_secs(seconds);
+        assert!(leased.allows_request(before_end(18)));
+        assert!(!leased.allows_request(before_end(17)));
+    }
 }

@@ -8,8 +8,9 @@ use std::{
 use tokio::time::sleep;
 use tracing::debug;
 
+use super::supervisor::restart_after_panic;
 use crate::{
-    model::{cleanup_status::CleanupStatus, webhook::WebhookEndpoint},
+    model::{StoreError, cleanup_status::CleanupStatus, webhook::WebhookEndpoint},
     service::CurrentCatalog,
     store::AdminStore,
     telemetry::metrics::EndpointGauges,
@@ -41,6 +42,18 @@ impl WebhookStatistics {
         catalog: CurrentCatalog,
         cleanup: CleanupStatus,
     ) {
+        restart_after_panic("webhook statistics", || {
+            self.sample_repeatedly(&*store, &catalog, &cleanup)
+        })
+        .await;
+    }
+
+    async fn sample_repeatedly(
+        &self,
+        store: &dyn AdminStore,
+        catalog: &CurrentCatalog,
+        cleanup: &CleanupStatus,
+    ) {
         loop {
             let endpoints = catalog.load().webhooks().into_keys();
             let endpoints: Vec<WebhookEndpoint> = if cleanup.is_leader() {
@@ -48,24 +61,25 @@ impl WebhookStatistics {
             } else {
                 Vec::new()
             };
-            let sample = sample(&*store, endpoints).await;
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = sample;
+            match sample(store, &endpoints).await {
+                Ok(sample) => *self.0.lock().unwrap_or_else(PoisonError::into_inner) = sample,
+                // The last sample remains.
+                Err(error) => debug!(%error, "state of webhooks not read"),
+            }
             sleep(SAMPLE_INTERVAL).await;
         }
     }
 }
 
-/// The state of these endpoints; none of those that cannot be read.
-async fn sample(store: &dyn AdminStore, endpoints: Vec<WebhookEndpoint>) -> Vec<EndpointGauges> {
+/// The state of these endpoints.
+async fn sample(
+    store: &dyn AdminStore,
+    endpoints: &[WebhookEndpoint],
+) -> Result<Vec<EndpointGauges>, StoreError> {
     let mut all = Vec::with_capacity(endpoints.len());
     for batch in endpoints.chunks(BATCH_SIZE) {
-        let (statuses, now) = match (store.webhook_status(batch).await, store.now()) {
-            (Ok(statuses), Ok(now)) => (statuses, now),
-            (Err(error), _) | (_, Err(error)) => {
-                debug!(%error, "state of webhooks not read");
-                continue;
-            }
-        };
+        let statuses = store.webhook_status(batch).await?;
+        let now = store.now()?;
         all.extend(batch.iter().zip(statuses).map(|(endpoint, status)| {
             EndpointGauges {
                 endpoint: endpoint.to_string(),
@@ -78,5 +92,5 @@ async fn sample(store: &dyn AdminStore, endpoints: Vec<WebhookEndpoint>) -> Vec<
             }
         }));
     }
-    all
+    Ok(all)
 }

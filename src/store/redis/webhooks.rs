@@ -66,7 +66,7 @@ impl WebhookStore for RedisStore {
         claim.arg(MAX_CLAIMED_EVENTS);
         let queues: Vec<ClaimReply> = self.redis.query(&claim).await?;
         let mut queues: Vec<ClaimedQueue> = queues.into_iter().map(to_claimed_queue).collect();
-        queues.retain(|queue| !queue.events.is_empty());
+        queues.retain(|queue| !queue.events.is_empty() || queue.is_next_unreadable);
         Ok(queues)
     }
 
@@ -233,15 +233,13 @@ impl RedisStore {
 
 fn to_claimed_queue((queue, failed_attempts, until, batch): ClaimReply) -> ClaimedQueue {
     let (mut events, mut positions) = (Vec::new(), Vec::new());
+    let mut is_next_unreadable = false;
     for (position, record) in batch {
+        positions.push(position);
         match parse_record(&record) {
-            Ok((_, event)) => {
-                events.push(event);
-                positions.push(position);
-            }
-            // A newer version may read it.
-            Err(error) => {
-                warn!(%error, "unreadable webhook event not delivered");
+            Ok((_, event)) => events.push(event),
+            Err(_unreadable) => {
+                is_next_unreadable = true;
                 break;
             }
         }
@@ -250,6 +248,7 @@ fn to_claimed_queue((queue, failed_attempts, until, batch): ClaimReply) -> Claim
         queue,
         failed_attempts,
         events,
+        is_next_unreadable,
         claim: DeliveryClaim {
             until: Timestamp::from_millis(until),
             positions,
@@ -270,4 +269,22 @@ fn parse_dead_letter(text: &str, at: Timestamp) -> Result<DeadLetter, StoreError
         event: parse_record(record)?.1,
         at,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_ends_with_the_first_unreadable_event() {
+        let readable =
+            r#"{"id":"evt_1","type":"service.created","time":1,"endpoint":"services/a"}"#;
+        let unknown = readable.replace("service.created", "service.renamed");
+        let batch = [("1", readable), ("2", &*unknown), ("3", readable)];
+        let batch = batch.map(|(position, record)| (position.to_owned(), record.to_owned()));
+        let claimed = to_claimed_queue(("a".to_owned(), 0, 5, batch.to_vec()));
+        assert_eq!(claimed.events.len(), 1);
+        assert!(claimed.is_next_unreadable);
+        assert_eq!(claimed.claim.positions, ["1", "2"]);
+    }
 }

@@ -199,6 +199,7 @@ impl EndpointQueue {
             ClaimedQueue {
                 failed_attempts: self.attempts_of(&queue),
                 events: events.collect(),
+                is_next_unreadable: false,
                 claim: DeliveryClaim { until, positions },
                 queue,
             }
