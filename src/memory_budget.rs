@@ -45,7 +45,7 @@ pub struct Reservation {
 }
 
 /// A reservation failed.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Debug, Clone, Error, PartialEq, Eq)]
 pub enum OverBudget {
     /// Not enough is free now; a later attempt may succeed.
     #[error("the service is busy: requests in flight use up {setting} ({limit} bytes); try again")]

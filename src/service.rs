@@ -49,7 +49,8 @@ pub use self::{
     storage::{ConditionalRead, StorageStrings},
     storage_address::StorageAddress,
     storage_area_write::{PendingStorageWrite, WrittenStorage},
-    storage_watch::{StorageEvent, StorageEventKind, StorageWatchItem, StorageWatcher},
+    storage_event::{StorageEvent, StorageEventKind},
+    storage_watch::{StorageWatchItem, StorageWatcher},
     ttl::StorageAreaTtl,
     uploads::{Upload, Uploads},
     webhooks::{WebhookDeliverer, WebhookRules, WebhookStatistics},
@@ -100,6 +101,7 @@ mod storage;
 mod storage_address;
 mod storage_area_write;
 mod storage_areas;
+mod storage_event;
 mod storage_watch;
 mod ttl;
 mod uploads;

@@ -146,6 +146,9 @@ pub enum ServiceError {
     /// The chat has as many event streams on this replica as allowed.
     #[error("the chat has {0} open event streams on this replica, the maximum; try again")]
     TooManyStreams(usize),
+    /// The storage has as many event streams on this replica as allowed.
+    #[error("the storage has {0} open event streams on this replica, the maximum; try again")]
+    TooManyStorageStreams(usize),
     /// A parameter or name is invalid.
     #[error("{0}")]
     InvalidParameter(String),

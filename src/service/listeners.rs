@@ -61,7 +61,7 @@ struct Shared {
 struct Listened {
     /// The number of changes so far.
     changes: watch::Sender<u64>,
-    /// The number of streams of the client of a chat.
+    /// The number of streams of the client of a chat, or of the watchers of a storage.
     client_streams: usize,
     /// Whether it was polled.
     is_polled: bool,
@@ -243,7 +243,7 @@ pub struct ChangeListener {
 }
 
 impl ChangeListener {
-    /// Counts this listener as a stream of the client. Returns whether there are at most `max`.
+    /// Counts this listener as a stream of the client of a chat, or of a watcher. Returns whether there are at most `max`.
     pub(in crate::service) fn count_as_client_stream(&mut self, max: usize) -> bool {
         let mut listened = self.shared.lock();
         let Some(chat) = listened.get_mut(&self.id) else {

@@ -5,14 +5,16 @@ use std::{mem, slice, sync::Arc};
 use tokio::{sync::OwnedSemaphorePermit, time};
 use tracing::debug;
 
-pub use super::watched_storages::{StorageEvent, StorageEventKind};
 use super::{
-    ChangeListener, ServiceError, Services, StorageAddress,
+    ChangeListener, ServiceError, Services, StorageAddress, StorageEvent,
     listeners::{HEARTBEAT_INTERVAL, WATCH_TTL, retry_delay},
     storage::{ConditionalRead, StorageStrings},
-    watched_storages::{WatchState, WatchedStorage},
+    watched_storages::{MAX_STALE, WatchState, WatchedStorage},
 };
-use crate::model::{Revision, Revisions, ServiceId};
+use crate::{
+    memory_budget::OverBudget,
+    model::{Revision, Revisions, ServiceId},
+};
 
 /// The next item of a [`StorageWatcher`].
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub enum StorageWatchItem {
     Changed,
     /// The service has ended.
     Ended,
+    /// The storage does not fit into the memory for responses.
+    TooLarge,
 }
 
 /// A stream of the states of a storage. It can skip states; the last one always follows.
@@ -36,6 +40,8 @@ pub struct StorageWatcher {
     listener: ChangeListener,
     /// The revision that the client has.
     known: Option<Revision>,
+    /// Until then, an older revision than that of a client that resumes is taken for one of a server that is behind.
+    stale_until: Option<time::Instant>,
     /// What the first read returned.
     first: Option<Arc<StorageEvent>>,
     /// Whether the next item requires a check of the shared state.
@@ -48,7 +54,8 @@ impl Services {
     ///
     /// # Errors
     /// [`ServiceError::NoSuchService`]; [`ServiceError::TooManyWatchers`] if this replica has as many streams as
-    /// `limits.watchers` allows; [`ServiceError::Overloaded`].
+    /// `limits.watchers` allows, [`ServiceError::TooManyStorageStreams`] if half of them are those of this storage;
+    /// [`ServiceError::Overloaded`].
     pub async fn watch_storage(
         &self,
         id: &ServiceId,
@@ -57,13 +64,18 @@ impl Services {
         let permit = self.watcher_permit()?;
         let listeners = &self.context.change_listeners;
         // Before the first read, so that no change is missed. The storage is looked up after the listener is registered.
-        let listener = listeners.listen_to_storage(id);
+        let mut listener = listeners.listen_to_storage(id);
+        let max_streams = self.context.limits.watchers.div_ceil(2);
+        if !listener.count_as_client_stream(max_streams) {
+            return Err(ServiceError::TooManyStorageStreams(max_streams));
+        }
         let mut watcher = StorageWatcher {
             services: self.clone(),
             id: id.clone(),
             storage: listeners.storages().get(id),
             listener,
             known,
+            stale_until: known.map(|_| time::Instant::now() + MAX_STALE),
             first: None,
             must_read: false,
             _permit: permit,
@@ -85,7 +97,8 @@ impl Services {
         address: &StorageAddress,
         known: Option<Revision>,
     ) -> Result<StorageWatcher, ServiceError> {
-        address.read(|id| self.watch_storage(id, known)).await
+        // Not concurrently, because each call takes a permit and announces a watcher.
+        address.change(|id| self.watch_storage(id, known)).await
     }
 }
 
@@ -98,29 +111,40 @@ impl StorageWatcher {
 
     /// Waits for the next item. While the store fails there are only heartbeats.
     pub async fn next(&mut self) -> StorageWatchItem {
-        let until = time::Instant::now() + HEARTBEAT_INTERVAL;
+        let mut until = time::Instant::now() + HEARTBEAT_INTERVAL;
         let read = match self.first.take() {
             Some(event) => Ok(Some(event)),
-            None if mem::take(&mut self.must_read) => self.read(false).await,
+            None if mem::take(&mut self.must_read) => {
+                match time::timeout_at(until, self.read(false)).await {
+                    Ok(read) => read,
+                    Err(_elapsed) => {
+                        self.must_read = true;
+                        return StorageWatchItem::Heartbeat;
+                    }
+                }
+            }
             None => Ok(None),
         };
+        // The next call reads, so that the caller can end the stream first.
+        self.must_read = true;
         match read {
             Ok(Some(event)) => {
                 self.known = Some(event.revision);
-                self.must_read = true;
                 return StorageWatchItem::Event(event);
             }
             Ok(None) => {}
             Err(ServiceError::NoSuchService(_)) => return StorageWatchItem::Ended,
+            Err(ServiceError::Overloaded(OverBudget::TooLarge { .. })) => {
+                return StorageWatchItem::TooLarge;
+            }
             Err(error) => {
                 debug!(id = %self.id.redacted(), %error, "watched storage not read, retrying");
-                time::sleep(retry_delay()).await;
-                self.must_read = true;
-                return StorageWatchItem::Heartbeat;
+                until = time::Instant::now() + retry_delay();
             }
         }
-        // The next call reads, so that the caller can end the stream first.
-        self.must_read = true;
+        if let Some(stale_until) = self.stale_until.filter(|_| self.is_waiting()) {
+            until = until.min(stale_until);
+        }
         tokio::select! {
             () = self.listener.changed() => StorageWatchItem::Changed,
             () = time::sleep_until(until) => StorageWatchItem::Heartbeat,
@@ -130,35 +154,67 @@ impl StorageWatcher {
     /// The next event, if the client does not have the current revision. Reads the storage if it was not read since the
     /// last change, or if `is_first`.
     async fn read(&self, is_first: bool) -> Result<Option<Arc<StorageEvent>>, ServiceError> {
-        let memory = &self.services.context.memory.responses;
         let mut state = self.storage.lock().await;
         let changes = self.listener.changes();
+        if let Some(failure) = state.failure(&self.id, changes, is_first) {
+            return Err(failure);
+        }
+        let read = self.read_event(&mut state, changes, is_first).await;
+        if let Err(error) = &read {
+            state.set_failed(changes, error);
+        }
+        read
+    }
+
+    async fn read_event(
+        &self,
+        state: &mut WatchState,
+        changes: u64,
+        is_first: bool,
+    ) -> Result<Option<Arc<StorageEvent>>, ServiceError> {
         let mut contents = None;
         if is_first || !state.is_current(changes) {
-            contents = self.read_contents(state.revision()).await?;
-            if let Some(contents) = &contents {
-                state.update(contents, memory)?;
-            }
-            self.set_current(&mut state, changes);
+            // A new watcher needs the contents, unless it or the state has those of the revision.
+            let has_event = self.known == state.revision() || state.event_after(None).is_some();
+            let known = state.revision().filter(|_| !is_first || has_event);
+            contents = self.update(state, changes, known).await?;
         }
-        if state.revision() == self.known {
+        // The client has the current revision, or one that a server that is behind does not have yet.
+        let is_stale = state.revision() < self.known && self.is_waiting();
+        if state.revision() == self.known || is_stale {
             return Ok(None);
         }
         // A client that resumes gets a snapshot.
-        let after = self.known.filter(|_| !is_first);
-        if let Some(event) = state.event_after(after) {
+        if let Some(event) = state.event_after(self.known.filter(|_| !is_first)) {
             return Ok(Some(event));
         }
-        let contents = match contents {
-            Some(contents) => contents,
-            None => match self.read_contents(None).await? {
-                Some(contents) => contents,
-                None => return Ok(None),
-            },
-        };
-        state.update(&contents, memory)?;
-        self.set_current(&mut state, changes);
-        state.snapshot(&contents, memory).map(Some)
+        if contents.is_none() {
+            contents = self.update(state, changes, None).await?;
+        }
+        contents
+            .map(|contents| state.snapshot(contents))
+            .transpose()
+    }
+
+    /// Whether an older revision than that of the client can be one of a server that is behind.
+    fn is_waiting(&self) -> bool {
+        self.stale_until
+            .is_some_and(|until| time::Instant::now() < until)
+    }
+
+    /// Reads the storage and updates the state, unless the storage has the revision `known`.
+    async fn update(
+        &self,
+        state: &mut WatchState,
+        changes: u64,
+        known: Option<Revision>,
+    ) -> Result<Option<StorageStrings>, ServiceError> {
+        let contents = self.read_contents(known).await?;
+        if let Some(contents) = &contents {
+            state.update(contents, &self.services.context.memory.responses)?;
+        }
+        self.set_current(state, changes);
+        Ok(contents)
     }
 
     fn set_current(&self, state: &mut WatchState, changes: u64) {

@@ -8,27 +8,35 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use serde::{Serializer, ser::SerializeMap};
 use tokio::{
     sync::{Mutex as AsyncMutex, MutexGuard},
     time::Instant,
 };
 
-use super::{ServiceError, storage::StorageStrings};
+use super::{
+    ServiceError,
+    storage::StorageStrings,
+    storage_event::{StorageEvent, StorageEventKind},
+};
 use crate::{
-    memory_budget::{MemoryBudget, Reservation},
-    model::{Binary, Revision, ServiceId, StoreError},
+    memory_budget::{MemoryBudget, OverBudget},
+    model::{Revision, ServiceId, StoreError},
 };
 
 /// The maximum memory of the hashes of a storage. If there are more keys, watchers get all of them after each change.
 const MAX_HASH_BYTES: usize = 6 * 1024;
 /// The memory of a hash, in addition to the name.
 const HASH_BYTES: usize = 56;
-/// The maximum number of events that are kept for watchers that have not received them yet, and for how long. Later they
-/// get all keys.
+/// The maximum number of events that are kept for watchers that have not received them yet, their bytes unless it is
+/// one event, and for how long. Later they get all keys.
 const MAX_EVENTS: usize = 16;
+const MAX_EVENT_BYTES: usize = 1024 * 1024;
 const MAX_EVENT_AGE: Duration = Duration::from_secs(1);
+/// The pause after a read that failed, for all watchers of a storage.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// How long an older revision than the last one is taken for a read of a server that is behind. Then the store has lost
+/// changes, and watchers get its contents.
+pub(super) const MAX_STALE: Duration = Duration::from_secs(5);
 
 /// The watched storages of this replica.
 #[derive(Default)]
@@ -48,30 +56,20 @@ pub(super) struct WatchState {
     hashes: Option<BTreeMap<Box<str>, u64>>,
     hash_function: RandomState,
     events: VecDeque<Arc<StorageEvent>>,
+    /// That of the last read.
+    failure: Option<Failure>,
+    /// Since when reads return an older revision.
+    stale_since: Option<Instant>,
 }
 
-/// What an event has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StorageEventKind {
-    /// All keys.
-    Snapshot,
-    /// The keys that differ from those of the previous event.
-    Change,
-}
-
-/// An event for the watchers of a storage.
-#[derive(Debug)]
-pub struct StorageEvent {
-    /// What it has.
-    pub kind: StorageEventKind,
-    /// The revision after it.
-    pub revision: Revision,
-    /// The keys as a JSON object.
-    pub json: Bytes,
-    /// The revision before a change.
-    from: Option<Revision>,
-    created: Instant,
-    _memory: Reservation,
+/// Why there are no contents.
+enum Failure {
+    /// The service has ended.
+    Ended,
+    /// The contents do not fit into memory.
+    TooLarge(OverBudget),
+    /// The read failed, and there is none before this time.
+    RetryAt(Instant),
 }
 
 impl WatchedStorages {
@@ -118,6 +116,40 @@ impl WatchState {
     /// Records that the storage was read after this number of changes.
     pub(super) fn set_current(&mut self, changes: u64) {
         self.changes = Some(changes);
+        self.failure = None;
+        self.stale_since = None;
+    }
+
+    /// Records that the storage was not read after this number of changes.
+    pub(super) fn set_failed(&mut self, changes: u64, error: &ServiceError) {
+        let final_failure = match error {
+            ServiceError::NoSuchService(_) => Some(Failure::Ended),
+            ServiceError::Overloaded(error @ OverBudget::TooLarge { .. }) => {
+                Some(Failure::TooLarge(error.clone()))
+            }
+            _ => None,
+        };
+        self.changes = final_failure.as_ref().map(|_| changes);
+        let retry = || Failure::RetryAt(Instant::now() + RETRY_PAUSE);
+        self.failure = Some(final_failure.unwrap_or_else(retry));
+    }
+
+    /// The error of the last read, if it is that of a read now. A new watcher reads, unless the store has just failed.
+    pub(super) fn failure(
+        &self,
+        id: &ServiceId,
+        changes: u64,
+        is_first: bool,
+    ) -> Option<ServiceError> {
+        let is_final = !is_first && self.is_current(changes);
+        match self.failure.as_ref()? {
+            Failure::Ended if is_final => Some(ServiceError::NoSuchService(id.clone())),
+            Failure::TooLarge(error) if is_final => Some(error.clone().into()),
+            Failure::RetryAt(time) if Instant::now() < *time => {
+                Some(StoreError::Unavailable("the storage was not read".to_owned()).into())
+            }
+            _ => None,
+        }
     }
 
     /// The revision that was read last.
@@ -131,32 +163,47 @@ impl WatchState {
             .events
             .iter()
             .find(|event| known.is_some() && event.from == known);
-        let is_current_snapshot = |event: &&Arc<StorageEvent>| {
-            event.kind == StorageEventKind::Snapshot && Some(event.revision) == self.revision
-        };
+        let is_snapshot = |event: &&Arc<StorageEvent>| event.kind == StorageEventKind::Snapshot;
         change
-            .or_else(|| self.events.iter().find(is_current_snapshot))
+            .or_else(|| self.events.iter().find(is_snapshot))
             .cloned()
     }
 
     /// Records contents that were read, and makes the event of their difference to the previous ones.
     ///
     /// # Errors
-    /// [`ServiceError::Overloaded`]; nothing is recorded.
+    /// [`ServiceError::Store`] if they are older than those before; nothing is recorded.
     pub(super) fn update(
         &mut self,
         contents: &StorageStrings,
         memory: &MemoryBudget,
     ) -> Result<(), ServiceError> {
-        if self.revision == Some(contents.revision) {
+        let revision = Some(contents.revision);
+        if self.revision == revision {
             return Ok(());
         }
-        let hashes = self.hashes_of(contents);
-        if let (Some(_), Some(before), Some(after)) = (self.revision, &self.hashes, &hashes) {
-            let event = self.change_event(contents, before, after, memory)?;
-            self.keep(event);
+        if revision < self.revision {
+            let since = *self.stale_since.get_or_insert_with(Instant::now);
+            if since.elapsed() < MAX_STALE {
+                let stale = "an older revision of the storage was read".to_owned();
+                return Err(StoreError::Unavailable(stale).into());
+            }
+            self.events.clear();
+            self.hashes = None;
         }
-        self.revision = Some(contents.revision);
+        let hashes = self.hashes_of(contents);
+        // A snapshot is that of the current revision only.
+        self.events
+            .retain(|event| event.kind == StorageEventKind::Change);
+        // Without memory for it, or a hash for each key, watchers get a snapshot.
+        match (&self.hashes, &hashes) {
+            (Some(before), Some(after)) => match self.change(contents, before, after, memory) {
+                Ok(event) => drop(self.keep(event)),
+                Err(_no_memory) => self.events.clear(),
+            },
+            _ => self.events.clear(),
+        }
+        self.revision = revision;
         self.hashes = hashes;
         Ok(())
     }
@@ -167,22 +214,12 @@ impl WatchState {
     /// [`ServiceError::Overloaded`]
     pub(super) fn snapshot(
         &mut self,
-        contents: &StorageStrings,
-        memory: &MemoryBudget,
+        contents: StorageStrings,
     ) -> Result<Arc<StorageEvent>, ServiceError> {
-        let (json, memory) = to_json(contents, |_| true, &[], memory)?;
-        let event = StorageEvent {
-            kind: StorageEventKind::Snapshot,
-            revision: contents.revision,
-            json,
-            from: None,
-            created: Instant::now(),
-            _memory: memory,
-        };
-        Ok(self.keep(event))
+        StorageEvent::snapshot(contents).map(|event| self.keep(event))
     }
 
-    fn change_event(
+    fn change(
         &self,
         contents: &StorageStrings,
         before: &BTreeMap<Box<str>, u64>,
@@ -192,20 +229,17 @@ impl WatchState {
         let is_gone = |name: &&str| !after.contains_key(*name);
         let gone: Vec<&str> = before.keys().map(AsRef::as_ref).filter(is_gone).collect();
         let differs = |name: &str| before.get(name) != after.get(name);
-        let (json, memory) = to_json(contents, differs, &gone, memory)?;
-        Ok(StorageEvent {
-            kind: StorageEventKind::Change,
-            revision: contents.revision,
-            json,
-            from: self.revision,
-            created: Instant::now(),
-            _memory: memory,
-        })
+        StorageEvent::change(contents, differs, &gone, self.revision, memory)
     }
 
     fn keep(&mut self, event: StorageEvent) -> Arc<StorageEvent> {
-        if self.events.len() == MAX_EVENTS {
-            self.events.pop_front();
+        let kept = self.events.iter().map(|event| event.bytes());
+        let mut bytes = kept.sum::<usize>() + event.bytes();
+        while self.events.len() == MAX_EVENTS || bytes > MAX_EVENT_BYTES {
+            let Some(oldest) = self.events.pop_front() else {
+                break;
+            };
+            bytes -= oldest.bytes();
         }
         let event = Arc::new(event);
         self.events.push_back(Arc::clone(&event));
@@ -238,63 +272,98 @@ impl WatchState {
     }
 }
 
-/// The keys that `includes` selects as a JSON object, and null for those that are `gone`.
-fn to_json(
-    contents: &StorageStrings,
-    includes: impl Fn(&str) -> bool,
-    gone: &[&str],
-    memory: &MemoryBudget,
-) -> Result<(Bytes, Reservation), ServiceError> {
-    let texts = || contents.pairs.iter().filter(|(name, _)| includes(name));
-    let expected = texts().map(|(name, text)| name.len() + text.len() + 6);
-    let mut reserved = memory.reserve(expected.sum::<usize>())?;
-    let mut json = Vec::with_capacity(reserved.bytes());
-    let written = (|| {
-        let mut serializer = serde_json::Serializer::new(&mut json);
-        let mut map = serializer.serialize_map(None)?;
-        for (name, text) in texts() {
-            map.serialize_entry(name, text)?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT_BYTES: usize = 1_000;
+
+    fn contents(memory: &MemoryBudget, revision: u64, keys: usize) -> StorageStrings {
+        let text = |n: usize| {
+            (
+                format!("Key{n}"),
+                format!("{revision}{}", "x".repeat(TEXT_BYTES)),
+            )
+        };
+        StorageStrings {
+            revision: Revision::new(revision),
+            pairs: (0..keys).map(text).collect(),
+            binaries: Vec::new(),
+            memory: memory.reserve(keys * TEXT_BYTES).unwrap(),
         }
-        for (name, binary) in &contents.binaries {
-            if includes(name) {
-                map.serialize_entry(name, &BinaryValue::new(binary))?;
+    }
+
+    fn kinds(state: &WatchState) -> Vec<StorageEventKind> {
+        state.events.iter().map(|event| event.kind).collect()
+    }
+
+    #[test]
+    fn superseded_snapshots_release_their_memory() {
+        let memory = MemoryBudget::new("limits.test", 10_000_000);
+        let mut state = WatchState::default();
+        // With the second number of keys there are no hashes.
+        for (keys, expected) in [
+            (2, StorageEventKind::Change),
+            (500, StorageEventKind::Snapshot),
+        ] {
+            for revision in 1..4 {
+                let contents = contents(&memory, 10 * keys as u64 + revision, keys);
+                state.update(&contents, &memory).unwrap();
+                if state.event_after(Some(Revision::new(1))).is_none() {
+                    drop(state.snapshot(contents).unwrap());
+                }
             }
+            let snapshots = kinds(&state).into_iter();
+            let snapshots = snapshots.filter(|kind| *kind == StorageEventKind::Snapshot);
+            assert_eq!(snapshots.count(), 1);
+            assert_eq!(kinds(&state)[0], expected);
         }
-        for name in gone {
-            map.serialize_entry(name, &())?;
+        assert!(memory.used() < 2 * 500 * TEXT_BYTES);
+    }
+
+    #[test]
+    fn kept_changes_have_a_maximum_size() {
+        let memory = MemoryBudget::new("limits.test", 10_000_000);
+        let mut state = WatchState::default();
+        for revision in 1..40 {
+            let contents = contents(&memory, revision, 90);
+            state.update(&contents, &memory).unwrap();
         }
-        map.end()
-    })();
-    written.map_err(|error: serde_json::Error| StoreError::Bug(error.to_string()))?;
-    reserved.grow(json.len().saturating_sub(reserved.bytes()))?;
-    Ok((Bytes::from(json), reserved))
-}
+        assert!((2..=MAX_EVENTS).contains(&state.events.len()));
+        assert!(memory.used() <= MAX_EVENT_BYTES);
+    }
 
-/// The value of a key that is a binary.
-#[derive(serde::Serialize)]
-struct BinaryValue<'a> {
-    #[serde(rename = "_binary")]
-    binary: BinaryDescriptor<'a>,
-}
-
-#[derive(serde::Serialize)]
-struct BinaryDescriptor<'a> {
-    content_type: &'a str,
-    file_name: Option<&'a str>,
-    size: u64,
-    /// That of the binary, which identifies its version.
-    etag: String,
-}
-
-impl<'a> BinaryValue<'a> {
-    fn new(binary: &'a Binary) -> Self {
-        Self {
-            binary: BinaryDescriptor {
-                content_type: &binary.content_type,
-                file_name: binary.file_name.as_deref(),
-                size: binary.size,
-                etag: format!("\"{}\"", binary.blob.as_str()),
-            },
+    #[test]
+    fn an_older_revision_is_a_failure_until_it_lasts() {
+        let memory = MemoryBudget::new("limits.test", 10_000_000);
+        let (mut state, id) = (WatchState::default(), ServiceId::generate());
+        for revision in [5, 7] {
+            state
+                .update(&contents(&memory, revision, 1), &memory)
+                .unwrap();
         }
+        state.set_current(1);
+        let older = contents(&memory, 6, 1);
+        let error = state.update(&older, &memory).unwrap_err();
+        state.set_failed(2, &error);
+        assert_eq!(state.revision(), Some(Revision::new(7)));
+        // One watcher reads again later; the others wait, even new ones.
+        assert!(state.failure(&id, 2, true).is_some() && !state.is_current(2));
+        state.stale_since = Instant::now().checked_sub(MAX_STALE);
+        state.update(&older, &memory).unwrap();
+        state.set_current(2);
+        assert_eq!(state.revision(), Some(Revision::new(6)));
+        assert_eq!(kinds(&state), []);
+    }
+
+    #[test]
+    fn watchers_share_the_end_of_a_service() {
+        let (mut state, id) = (WatchState::default(), ServiceId::generate());
+        state.set_failed(3, &ServiceError::NoSuchService(id.clone()));
+        let failure = state.failure(&id, 3, false);
+        assert!(matches!(failure, Some(ServiceError::NoSuchService(_))));
+        // The service can be there again after another change, and for a new watcher.
+        assert!(state.failure(&id, 4, false).is_none());
+        assert!(state.failure(&id, 3, true).is_none());
     }
 }

@@ -48,6 +48,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::NotInChat => Self::NotInChat(message),
             ServiceError::TooManyWatchers(_)
             | ServiceError::TooManyStreams(_)
+            | ServiceError::TooManyStorageStreams(_)
             | ServiceError::TooManyAgentStreams(_)
             | ServiceError::TooManyStreamsOfAgent(_)
             | ServiceError::TooManyVerifications => Self::Overloaded(message),

@@ -12,6 +12,7 @@ use crate::support::{
     eventually, on_every_kind_of_store,
 };
 
+mod limits;
 mod states;
 
 on_every_kind_of_store!(

@@ -28,8 +28,6 @@ pub(in crate::http) struct LastRevisionHeader {
 }
 
 const EVENT_STREAM: &str = "text/event-stream";
-/// The size of the parts in which an event is sent, so that the write buffer of a connection does not have all of it.
-const PART_BYTES: usize = 32 * 1024;
 
 /// Whether the client requests a stream of events.
 pub(in crate::http) fn accepts_events(request: &HttpRequest) -> bool {
@@ -93,13 +91,8 @@ fn events(
                 StorageWatchItem::Changed => continue,
                 StorageWatchItem::Event(event) => (Part::Event(event), true),
                 StorageWatchItem::Heartbeat => (Part::Bytes(event_stream::heartbeat()), true),
-                StorageWatchItem::Ended => {
-                    let id = watcher.revision().unwrap_or_default();
-                    let end = End { reason: "ended" };
-                    // A serialization that fails is a bug, which ends the stream.
-                    let event = event_stream::json_event(Some("end"), id, &end).ok()?;
-                    (Part::Bytes(event), false)
-                }
+                StorageWatchItem::Ended => (end(&watcher, "ended")?, false),
+                StorageWatchItem::TooLarge => (end(&watcher, "too_large")?, false),
             };
         };
         Some((part, goes_on.then_some((watcher, readiness))))
@@ -107,31 +100,35 @@ fn events(
     parts.flat_map(|part| stream::iter(bytes_of(part)).map(Ok))
 }
 
-/// The bytes of a part, in slices.
+/// The last event. A serialization that fails is a bug, which ends the stream.
+fn end(watcher: &StorageWatcher, reason: &'static str) -> Option<Part> {
+    let id = watcher.revision().unwrap_or_default();
+    let event = event_stream::json_event(Some("end"), id, &End { reason }).ok()?;
+    Some(Part::Bytes(event))
+}
+
+/// The bytes of a part, in chunks.
 fn bytes_of(part: Part) -> impl Iterator<Item = Bytes> {
-    let (mut head, mut json, mut tail, event) = match part {
-        Part::Bytes(bytes) => (Some(bytes), Bytes::new(), None, None),
+    let (head, event) = match part {
+        Part::Bytes(bytes) => (bytes, None),
         Part::Event(event) => {
             let name = match event.kind {
                 StorageEventKind::Snapshot => "snapshot",
                 StorageEventKind::Change => "change",
             };
             let head = format!("event: {name}\nid: {}\ndata: ", event.revision);
-            let tail = Bytes::from_static(b"\n\n");
-            let json = event.json.clone();
-            (Some(Bytes::from(head)), json, Some(tail), Some(event))
+            (Bytes::from(head), Some(event))
         }
     };
+    let tail = event.as_ref().map(|_| Bytes::from_static(b"\n\n"));
+    let (mut index, mut head, mut tail) = (0, Some(head), tail);
     std::iter::from_fn(move || {
-        // The memory of the event is reserved until its last part is sent.
-        let _event = &event;
         if let Some(head) = head.take() {
             return Some(head);
         }
-        let length = json.len().min(PART_BYTES);
-        if length > 0 {
-            return Some(json.split_to(length));
-        }
-        tail.take()
+        // The memory of the event is reserved until its last part is sent.
+        let chunk = event.as_ref().and_then(|event| event.json.get(index));
+        index += 1;
+        chunk.cloned().or_else(|| tail.take())
     })
 }
