@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::{Cmd, cmd};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::{
     MAX_ATTEMPTS, OWNED_TTL_MARGIN, RedisStore,
@@ -204,6 +204,7 @@ impl RedisStore {
     ) -> Result<WriteResult, StoreError> {
         let mut claim = String::new();
         let mut has_event = false;
+        let revisions = condition_argument(condition);
         for _ in 0..MAX_ATTEMPTS {
             // First, so that the sweep finds the service even if the notification is lost.
             let schedule = self.schedule_cleanup_now(id)?;
@@ -217,23 +218,29 @@ impl RedisStore {
             } else {
                 evalsha(&DELETE, &[self.keys.service(id)])
             };
-            delete.arg(&claim).arg(condition_argument(condition));
+            delete.arg(&claim).arg(&revisions);
             delete.arg(if has_event { id.as_str() } else { "" });
-            let remove = self.remove_listing(id);
-            match self
-                .redis
-                .with_cleanup_index_and_listing(Some(schedule), remove, delete)
-                .await?
-            {
+            let deleted = if revisions.is_empty() {
+                let list = self.remove_listing(id);
+                let all = (self.redis).with_cleanup_index_and_listing(Some(schedule), list, delete);
+                all.await?
+            } else {
+                self.redis.with_cleanup_index(schedule, delete).await?
+            };
+            match deleted {
                 ScriptReply::Done(reply) => {
                     if has_event {
                         self.webhooks.relay(Outbox::Service(id.clone()));
+                    }
+                    if let [_revision, claim] = reply.as_slice()
+                        && !revisions.is_empty()
+                    {
+                        self.finish_conditional_delete(id, claim).await;
                     }
                     return revision_of(&reply).map(WriteResult::Stored);
                 }
                 ScriptReply::Refused(_) => return Ok(WriteResult::ServiceNotFound),
                 ScriptReply::ConditionFailed(reply) => {
-                    self.restore_listing(id, Self::add_listing).await;
                     return revision_of(&reply).map(WriteResult::ConditionFailed);
                 }
                 ScriptReply::Retry(needed) => {
@@ -249,6 +256,22 @@ impl RedisStore {
             }
         }
         Err(conflict(id))
+    }
+
+    /// Deletes the idempotency key `claim` of a service that was deleted under a condition, and its entry in the list of
+    /// services: not before, because the condition could fail.
+    async fn finish_conditional_delete(&self, id: &ServiceId, claim: &str) {
+        let finish = async {
+            if !claim.is_empty() {
+                self.extend_idempotency_key(claim, id, None).await?;
+            }
+            self.redis.query::<()>(&self.remove_listing(id)).await
+        };
+        if let Err(error) = finish.await {
+            debug!(id = %id.redacted(), %error, "deleted service not removed from the list");
+        }
+        // A custom id can be used again already.
+        self.restore_listing(id, Self::add_listing).await;
     }
 
     /// Sets a short TTL on the binaries of the earlier use of a custom id that the cleanup has not released. `fields`
