@@ -88,6 +88,17 @@ pub(super) fn preferred_type<'a>(headers: &HeaderMap, offered: &[&'a str]) -> &'
     best.0
 }
 
+/// Whether a range of the header names exactly this media type, and accepts it.
+pub(super) fn names_type(headers: &HeaderMap, media_type: &str) -> bool {
+    let lines = headers
+        .get_all(ACCEPT)
+        .filter_map(|line| line.to_str().ok());
+    lines
+        .flat_map(|line| split_outside_quotes(line, ','))
+        .filter_map(MediaRange::parse)
+        .any(|range| range.specificity(media_type) == 3 && range.weight > 0)
+}
+
 /// Parses a weight: `0` or `1` with up to three decimal digits.
 fn parse_weight(text: &str) -> Option<u16> {
     let (whole, digits) = text.split_once('.').unwrap_or((text, ""));

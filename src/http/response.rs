@@ -6,7 +6,7 @@ use actix_web::{
     HttpResponse, HttpResponseBuilder,
     http::{
         StatusCode,
-        header::{CONTENT_TYPE, HeaderValue},
+        header::{CONTENT_TYPE, HeaderValue, VARY},
     },
     web::Bytes,
 };
@@ -119,6 +119,13 @@ pub(super) fn json_strings(read: ConditionalRead) -> Result<HttpResponse, ApiErr
     let body = JsonStringsBody::new(strings).map_err(|error| serialization_error(&error))?;
     let response = with_default_headers(StatusCode::OK).body(body);
     Ok(etag::with_revision(response, revision))
+}
+
+/// Adds that the representation depends on `Accept`, for caches.
+pub(super) fn depending_on_accept(mut response: HttpResponse) -> HttpResponse {
+    let accept = HeaderValue::from_static("Accept");
+    response.headers_mut().append(VARY, accept);
+    response
 }
 
 /// A response with a body whose memory stays reserved until it is sent.

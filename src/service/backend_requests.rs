@@ -27,8 +27,18 @@ pub struct PreparedRequest {
     target: RequestTarget,
 }
 
+impl PreparedRequest {
+    /// The condition of a write to the storage; `None` for other requests.
+    pub fn condition(&mut self) -> Option<&mut WriteCondition> {
+        match &mut self.target {
+            RequestTarget::Storage(condition) => Some(condition),
+            RequestTarget::Chat(_) | RequestTarget::Definition(_) => None,
+        }
+    }
+}
+
 enum RequestTarget {
-    Storage,
+    Storage(WriteCondition),
     /// A request to a chat, if there is one; otherwise the definition of the service determines the target.
     Chat(ChatRequest),
     Definition(DefinitionTarget),
@@ -61,7 +71,7 @@ impl Services {
         request: String,
     ) -> Result<PreparedRequest, ServiceError> {
         let target = match ChatRequest::parse(&request) {
-            _ if request == UPDATE_REQUEST => RequestTarget::Storage,
+            _ if request == UPDATE_REQUEST => RequestTarget::Storage(WriteCondition::default()),
             Some(chat) if chat != ChatRequest::Start => RequestTarget::Chat(chat),
             Some(_) | None => {
                 let running = self.context.store.running_service(&id).await?;
@@ -131,9 +141,8 @@ impl Services {
             target,
         } = prepared;
         let target = match target {
-            RequestTarget::Storage => {
-                let unconditional = WriteCondition::default();
-                self.write(&id, form, uploads, unconditional).await?;
+            RequestTarget::Storage(condition) => {
+                self.write(&id, form, uploads, condition).await?;
                 return Ok(None);
             }
             RequestTarget::Chat(chat) => {

@@ -36,6 +36,17 @@ pub enum ConditionalRead {
     NotModified(Revision),
 }
 
+impl ConditionalRead {
+    /// The revision of the storage.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        match self {
+            Self::Strings(strings) => strings.revision,
+            Self::NotModified(revision) => *revision,
+        }
+    }
+}
+
 impl Services {
     /// Checks that the service exists.
     pub(super) async fn require_service(&self, id: &ServiceId) -> Result<(), ServiceError> {

@@ -2,13 +2,14 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::storage::conditions::{WriteConditionHeaders, write_condition};
 use crate::{
     http::{
         ApiError, AppState, body,
         openapi::{
             errors::{
                 BackendTimeout, BackendUnreachable, BodyErrors, ChatErrors, ClientErrors,
-                RequestNotFound, ServiceNotFound, StoreFull,
+                PreconditionFailed, RequestNotFound, ServiceNotFound, StoreFull,
             },
             fields::{self, DataFields, OtherFieldsQuery},
             parameters::{ServiceIdPath, UserHeader},
@@ -21,7 +22,7 @@ use crate::{
 };
 
 const DESCRIPTION: &str = "\
-    `update` writes to the storage. `ixn/chat` starts the chat of a service of `request-chat`; `ixn/chat/refresh`, \
+    `update` writes to the storage; only it has conditions. `ixn/chat` starts the chat of a service of `request-chat`; `ixn/chat/refresh`, \
     `/send`, `/startTyping`, `/stopTyping`, `/disconnect` and `/transcript` follow; docs/chat.md describes them. Other \
     requests are forwarded to the backend of the service with all fields; files are written to the storage, and their \
     fields have the path of the binary.";
@@ -45,15 +46,15 @@ pub(in crate::http) struct RequestPath {
     tag = "requests",
     summary = "Send a service-specific request",
     description = DESCRIPTION,
-    params(ServiceIdPath, RequestPath, OtherFieldsQuery, UserHeader),
+    params(ServiceIdPath, RequestPath, WriteConditionHeaders, OtherFieldsQuery, UserHeader),
     responses(
         (
             status = 200,
             description = "For `update`: empty. For requests to a chat: the chat object. For other requests: the JSON \
                 response of the backend, unchanged",
         ),
-        ClientErrors, BodyErrors, ServiceNotFound, RequestNotFound, StoreFull, BackendUnreachable, BackendTimeout,
-        ChatErrors,
+        ClientErrors, BodyErrors, ServiceNotFound, RequestNotFound, PreconditionFailed, StoreFull, BackendUnreachable,
+        BackendTimeout, ChatErrors,
     ),
     security((), ("basic" = [])),
 )]
@@ -73,7 +74,7 @@ pub(in crate::http) async fn send_request_by_query(
     tag = "requests",
     summary = "Send a service-specific request",
     description = DESCRIPTION,
-    params(ServiceIdPath, RequestPath, OtherFieldsQuery, UserHeader),
+    params(ServiceIdPath, RequestPath, WriteConditionHeaders, OtherFieldsQuery, UserHeader),
     request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES),
     responses(
         (
@@ -81,8 +82,8 @@ pub(in crate::http) async fn send_request_by_query(
             description = "For `update`: empty. For requests to a chat: the chat object. For other requests: the JSON \
                 response of the backend, unchanged",
         ),
-        ClientErrors, BodyErrors, ServiceNotFound, RequestNotFound, StoreFull, BackendUnreachable, BackendTimeout,
-        ChatErrors,
+        ClientErrors, BodyErrors, ServiceNotFound, RequestNotFound, PreconditionFailed, StoreFull, BackendUnreachable,
+        BackendTimeout, ChatErrors,
     ),
     security((), ("basic" = [])),
 )]
@@ -94,10 +95,13 @@ pub(in crate::http) async fn send_request(
     state.services.memory().responses.check()?;
     let id = path::service_id(&request)?;
     let mut uploads = state.services.uploads(&id);
-    let prepared = state
+    let mut prepared = state
         .services
         .prepare_request(id, path::service_request(&request)?)
         .await?;
+    if let Some(condition) = prepared.condition() {
+        *condition = write_condition(&request)?;
+    }
     let form_data = body::read_form_data(&state, &request, payload, &mut uploads).await?;
     let origin = RequestOrigin {
         propagated_headers: propagation::propagated_headers(&request),

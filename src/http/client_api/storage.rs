@@ -4,23 +4,26 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use self::{
     conditions::{
-        DeleteConditionHeader, WriteConditionHeaders, delete_condition, known_revisions,
-        write_condition,
+        DeleteConditionHeader, StorageVersionHeader, WriteConditionHeaders, check_version,
+        delete_condition, known_revisions, write_condition,
     },
     responses::{AllStringsResponses, StringResponses},
     watch::{LastRevisionHeader, accepts_events, watch_response},
 };
-use crate::http::{
-    ApiError, AppState, accept, body, etag, fetch_metadata,
-    openapi::{
-        errors::{
-            BodyErrors, ClientErrors, Forbidden, KeyNotFound, PreconditionFailed, ServiceNotFound,
-            StoreFull, TooLarge,
+use crate::{
+    http::{
+        ApiError, AppState, accept, body, etag, fetch_metadata,
+        openapi::{
+            errors::{
+                BodyErrors, ClientErrors, Forbidden, KeyNotFound, PreconditionFailed,
+                ServiceNotFound, StoreFull, TooLarge,
+            },
+            fields::{self, DataFields, OtherFieldsQuery},
+            parameters::{IfNoneMatchHeader, KeyPath, ServiceIdPath},
         },
-        fields::{self, DataFields, OtherFieldsQuery},
-        parameters::{IfNoneMatchHeader, KeyPath, ServiceIdPath},
+        path, response,
     },
-    path, response,
+    service::ConditionalRead,
 };
 
 pub(super) mod conditions;
@@ -41,8 +44,8 @@ pub(super) const DESCRIPTION: &str = "\
     tag = "storage",
     summary = "Read all strings",
     description = DESCRIPTION,
-    params(ServiceIdPath, IfNoneMatchHeader, LastRevisionHeader),
-    responses(AllStringsResponses, ClientErrors, Forbidden, ServiceNotFound, TooLarge),
+    params(ServiceIdPath, StorageVersionHeader, IfNoneMatchHeader, LastRevisionHeader),
+    responses(AllStringsResponses, ClientErrors, Forbidden, ServiceNotFound, PreconditionFailed, TooLarge),
     security((), ("basic" = [])),
 )]
 pub(in crate::http) async fn read_all(
@@ -56,7 +59,20 @@ pub(in crate::http) async fn read_all(
         return watch_response(&state, &request, watch).await;
     }
     let known = known_revisions(&request);
-    response::json_strings(state.services.read_all_unless(&id, &known).await?)
+    let read = state.services.read_all_unless(&id, &known);
+    strings_response(&request, read.await?)
+}
+
+/// The response with all strings; 304 if `If-None-Match` has their revision.
+///
+/// # Errors
+/// [`ApiError::StorageChanged`] if `If-Match` does not have it.
+pub(super) fn strings_response(
+    request: &HttpRequest,
+    read: ConditionalRead,
+) -> Result<HttpResponse, ApiError> {
+    check_version(request, read.revision())?;
+    response::json_strings(read).map(response::depending_on_accept)
 }
 
 /// `GET .../{id}/storage/{key}`
@@ -90,10 +106,12 @@ pub(super) fn string_response(
     value: String,
 ) -> Result<HttpResponse, ApiError> {
     let media_type = accept::preferred_type(request.headers(), &["application/json", "text/plain"]);
-    if media_type == "text/plain" {
-        return response::text_value(value);
-    }
-    response::json_member(key, &value)
+    let response = if media_type == "text/plain" {
+        response::text_value(value)
+    } else {
+        response::json_member(key, &value)
+    };
+    response.map(response::depending_on_accept)
 }
 
 /// `POST .../{id}/storage`

@@ -11,9 +11,11 @@ use super::{
     },
     storage::{
         self,
-        conditions::{DeleteConditionHeader, delete_condition, known_revisions},
+        conditions::{
+            DeleteConditionHeader, StorageVersionHeader, delete_condition, known_revisions,
+        },
         responses::{AllStringsResponses, StringResponses},
-        string_response,
+        string_response, strings_response,
         watch::{LastRevisionHeader, accepts_events, watch_response},
     },
 };
@@ -46,8 +48,8 @@ pub(in crate::http) mod writes;
     tag = "storage areas",
     summary = "Read all strings",
     description = storage::DESCRIPTION,
-    params(IdPath, IfNoneMatchHeader, LastRevisionHeader, StorageUserHeader),
-    responses(AllStringsResponses, ClientErrors, Forbidden, ServiceNotFound, TooLarge),
+    params(IdPath, StorageVersionHeader, IfNoneMatchHeader, LastRevisionHeader, StorageUserHeader),
+    responses(AllStringsResponses, ClientErrors, Forbidden, ServiceNotFound, PreconditionFailed, TooLarge),
     security((), ("basic" = [])),
 )]
 pub(in crate::http) async fn read_all(
@@ -61,7 +63,8 @@ pub(in crate::http) async fn read_all(
         return watch_response(&state, &request, watch).await;
     }
     let known = known_revisions(&request);
-    response::json_strings(state.services.read_storage(&storage, &known).await?)
+    let read = state.services.read_storage(&storage, &known);
+    strings_response(&request, read.await?)
 }
 
 /// `GET /genesys/1/storage/{id}/{key}`

@@ -11,6 +11,8 @@ mod counters;
 on_every_kind_of_store!(
     all_responses_have_the_current_etag,
     a_read_of_a_known_revision_has_no_body,
+    a_read_of_another_revision_is_refused,
+    the_request_update_has_conditions,
     a_change_of_another_revision_is_refused,
     new_names_are_stored_once,
     malformed_conditions_are_rejected,
@@ -78,6 +80,49 @@ async fn all_responses_have_the_current_etag(app: TestApp) {
     let extended = app.put(&service).form_body("ttl=600");
     TestResponse::send(extended).await.assert_empty();
     assert_eq!(etag(&app, &path).await, last);
+}
+
+async fn a_read_of_another_revision_is_refused(app: TestApp) {
+    let service = app.create("Key1=Value1").await;
+    let id = service.rsplit('/').next().unwrap();
+    for path in [format!("{service}/storage"), format!("{STORAGE}/{id}")] {
+        let current = etag(&app, &path).await;
+        for method in [Method::GET, Method::HEAD] {
+            let read = |tag: &str| app.request(method.clone(), &path).header("if-match", tag);
+            for tag in [&current, "*"] {
+                let response = TestResponse::send(read(tag)).await;
+                assert_eq!(
+                    (response.status.as_u16(), response.header("etag")),
+                    (200, &*current)
+                );
+            }
+            for tag in ["\"7\"", &format!("W/{current}")] {
+                let refused = TestResponse::send(read(tag)).await;
+                assert_eq!(
+                    (refused.status.as_u16(), refused.header("etag")),
+                    (412, &*current)
+                );
+            }
+        }
+        // The first condition has precedence.
+        let both = app.get(&path).header("if-match", "\"7\"");
+        assert_refused(both.header("if-none-match", &current), &current).await;
+    }
+}
+
+async fn the_request_update_has_conditions(app: TestApp) {
+    let service = app.create("Key1=Value1").await;
+    let path = format!("{service}/storage");
+    let current = etag(&app, &path).await;
+    let update = || app.post(&format!("{service}/update")).form_body("Key1=new");
+    assert_refused(update().header("if-match", "\"7\""), &current).await;
+    assert_refused(update().header("if-none-match", "*"), &current).await;
+    let malformed = TestResponse::send(update().header("if-match", "x")).await;
+    malformed.error_message("InvalidParameter", 400);
+    assert_eq!(app.storage(&service).await, json!({"Key1": "Value1"}));
+    let updated = TestResponse::send(update().header("if-match", &current)).await;
+    assert_eq!(updated.status, 200);
+    assert_eq!(app.storage(&service).await, json!({"Key1": "new"}));
 }
 
 async fn a_read_of_a_known_revision_has_no_body(app: TestApp) {

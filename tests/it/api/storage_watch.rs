@@ -245,13 +245,19 @@ async fn other_requests_get_json(app: TestApp) {
         "*/*",
         "application/json, text/event-stream;q=0.5",
         "text/plain",
+        "text/*",
+        "text/html, text/*;q=0.9, */*;q=0.8",
+        "text/event-stream;q=0, text/*",
     ] {
         let read = TestResponse::send(app.get(&path).header("accept", accept)).await;
         assert_eq!(read.json(), json!({"a": "1"}), "{accept}");
+        assert_eq!(read.header("vary"), "Accept");
     }
     let head = app.request(Method::HEAD, &path);
     let head = TestResponse::send(head.header("accept", "text/event-stream")).await;
     assert_eq!((head.status.as_u16(), head.text()), (200, ""));
+    assert_eq!(head.header("content-type"), "text/event-stream");
+    assert_eq!((head.header("vary"), head.header("etag")), ("Accept", ""));
 }
 
 #[tokio::test]

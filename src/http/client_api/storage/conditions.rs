@@ -15,7 +15,7 @@ use crate::{
         ApiError,
         etag::{self, TagList},
     },
-    model::{Revisions, WriteCondition},
+    model::{Revision, Revisions, WriteCondition},
 };
 
 /// The description of the `ETag` of responses.
@@ -55,6 +55,38 @@ pub(in crate::http) struct DeleteConditionHeader {
         example = "\"1764000000000003\""
     )]
     if_match: String,
+}
+
+/// The header of reads of all strings.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(in crate::http) struct StorageVersionHeader {
+    /// `ETag`s of the storage, one of which must be its current one, or `*`. Weak tags never match.
+    #[param(
+        rename = "If-Match",
+        required = false,
+        example = "\"1764000000000003\""
+    )]
+    if_match: String,
+}
+
+/// Checks the condition of a read that has found this revision.
+///
+/// # Errors
+/// [`ApiError::StorageChanged`]
+pub(in crate::http) fn check_version(
+    request: &HttpRequest,
+    current: Revision,
+) -> Result<(), ApiError> {
+    let tag = etag::revision_tag(current);
+    let has_condition = request.headers().contains_key(IF_MATCH);
+    if has_condition && !etag::matches_strong(request, &IF_MATCH, &tag) {
+        return Err(ApiError::StorageChanged {
+            message: format!("the storage has another ETag: {tag}"),
+            current: Some(current),
+        });
+    }
+    Ok(())
 }
 
 /// The condition of a write.

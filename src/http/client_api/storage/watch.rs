@@ -2,16 +2,12 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::{Method, header::ACCEPT},
-    web::Bytes,
-};
+use actix_web::{HttpRequest, HttpResponse, http::Method, web::Bytes};
 use futures_util::{Stream, StreamExt, stream};
 use serde::Serialize;
 
 use crate::{
-    http::{ApiError, AppState, accept, event_stream},
+    http::{ApiError, AppState, accept, event_stream, response},
     model::{Revision, readiness::Readiness},
     service::{ServiceError, StorageEvent, StorageEventKind, StorageWatchItem, StorageWatcher},
 };
@@ -29,12 +25,11 @@ pub(in crate::http) struct LastRevisionHeader {
 
 const EVENT_STREAM: &str = "text/event-stream";
 
-/// Whether the client requests a stream of events.
+/// Whether the client requests a stream of events: by its name, because `text/*` also means other types.
 pub(in crate::http) fn accepts_events(request: &HttpRequest) -> bool {
-    request.method() == Method::GET
-        && request.headers().contains_key(ACCEPT)
-        && accept::preferred_type(request.headers(), &["application/json", EVENT_STREAM])
-            == EVENT_STREAM
+    let headers = request.headers();
+    accept::names_type(headers, EVENT_STREAM)
+        && accept::preferred_type(headers, &["application/json", EVENT_STREAM]) == EVENT_STREAM
 }
 
 /// The response with the changes of a storage, which `watch` opens after the revision that the client has.
@@ -51,11 +46,16 @@ where
 {
     if state.readiness.is_draining() {
         let body = event_stream::reconnect_elsewhere();
-        return Ok(event_stream::event_stream_response().body(body));
+        let response = event_stream::event_stream_response().body(body);
+        return Ok(response::depending_on_accept(response));
     }
     let watcher = watch(known_revision(request)).await?;
-    let readiness = state.readiness.clone();
-    Ok(event_stream::stream_events(events(watcher, readiness)))
+    let response = if request.method() == Method::HEAD {
+        event_stream::event_stream_response().streaming(stream::empty::<Result<_, Infallible>>())
+    } else {
+        event_stream::stream_events(events(watcher, state.readiness.clone()))
+    };
+    Ok(response::depending_on_accept(response))
 }
 
 /// The revision in `Last-Event-ID`. Anything else means that the client has none.
