@@ -98,6 +98,7 @@ impl StorageEvent {
 }
 
 /// Serialization into memory cannot fail, so a failure is a bug.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn bug(error: serde_json::Error) -> StoreError {
     StoreError::Bug(error.to_string())
 }

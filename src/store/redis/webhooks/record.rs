@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(parts, ("evt_1", "evt_1", 5));
         assert_eq!(record.text, text);
         assert!(parse_record(text).is_err());
-        let of_service = text.replace("}", r#","service":"a"}"#);
+        let of_service = text.replace('}', r#","service":"a"}"#);
         assert_eq!(EventRecord::parse(of_service).unwrap().1.queue, "a");
         assert!(EventRecord::parse("{}".to_owned()).is_err());
     }
