@@ -37,6 +37,7 @@ impl ReplicaPair {
         let sink = Arc::clone(&connections);
         let script = concat!(
             include_str!("../../../../src/store/redis/scripts/clock.lua"),
+            include_str!("../../../../src/store/redis/scripts/events.lua"),
             include_str!("../../../../src/store/redis/scripts/claim_cleanup.lua"),
         );
         let script_hash = redis::Script::new(script).get_hash().to_owned();

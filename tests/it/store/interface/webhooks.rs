@@ -35,11 +35,15 @@ pub(super) fn endpoint() -> WebhookEndpoint {
     WebhookEndpoint::of_definition("chat}a/b")
 }
 
-/// An event of a queue; different numbers are different events.
+/// An event of a queue; different numbers are different events. Without a queue it is independent of all others.
 fn event(queue: &str, number: u32) -> Event {
+    let event_type = match queue {
+        "" => EventType::WebhookTest,
+        _ => EventType::ChatMessage,
+    };
     Event {
-        id: EventId::new(EventType::WebhookTest, queue, &number.to_string()),
-        event_type: EventType::WebhookTest,
+        id: EventId::new(event_type, queue, &number.to_string()),
+        event_type,
         time: now(),
         service: (!queue.is_empty()).then(|| ServiceId::from(queue.to_owned())),
         definition: Some("chat".to_owned()),
@@ -90,9 +94,9 @@ async fn events_of_a_queue_are_claimed_in_order(store: &dyn AdminStore) {
     add(store, std::slice::from_ref(&without_service)).await;
     let claimed = claim(store).await;
     assert_eq!(claimed.len(), 2, "{claimed:?}");
-    assert_eq!(claimed[0].events, [without_service]);
-    assert_eq!(claimed[1].events, all[..16]);
-    let results = vec![result(&claimed[0], 1, None), result(&claimed[1], 16, None)];
+    assert_eq!(claimed[0].events, all[..16]);
+    assert_eq!(claimed[1].events, [without_service]);
+    let results = vec![result(&claimed[0], 16, None), result(&claimed[1], 1, None)];
     finish(store, results).await;
     let rest = claim(store).await;
     assert_eq!(rest.len(), 1, "{rest:?}");
