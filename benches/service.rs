@@ -101,6 +101,8 @@ mod hostile;
 mod load;
 #[path = "service/machine.rs"]
 mod machine;
+#[path = "service/mass_expiry.rs"]
+mod mass_expiry;
 #[path = "service/memory.rs"]
 mod memory;
 #[path = "service/overload.rs"]

@@ -11,7 +11,10 @@ use std::sync::{
 
 use thiserror::Error;
 
+pub(crate) use self::byte_counter::ByteCounter;
 use crate::settings::Limits;
+
+mod byte_counter;
 
 /// Maximum size of a small reservation.
 const MAX_SMALL_BYTES: usize = 64 * 1024;

@@ -3,28 +3,22 @@
 
 use std::{
     fs,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::sleep;
 
 use crate::{
     Result,
     load::Request,
+    mass_expiry::{self, SERVICES},
     print_line,
     rounds::Measured,
     servers::{Redis, Service},
     setup::Setup,
-    table::{Table, verdict},
+    table::verdict,
 };
 
-/// Services that end together.
-const MASS_EXPIRY_SERVICES: usize = 50_000;
-/// Concurrent requests during their creation.
-const CONCURRENCY: usize = 64;
-/// Minimum TTL of the services: about the time to create them.
-const CREATE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Timeout for the release of all numbers.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum cost of a booking in the large group, compared with the small group.
@@ -49,7 +43,7 @@ fn catalog_text() -> String {
     let groups = [
         ("small", 100, "ROUND_ROBIN"),
         ("large", 100_000, "ROUND_ROBIN"),
-        ("crowd", MASS_EXPIRY_SERVICES, "CLUSTER"),
+        ("crowd", SERVICES, "CLUSTER"),
     ];
     let mut parts = vec!["[services.store]\n_type = 'builtin'\n_service = 'store'".to_owned()];
     for (index, (group, size, strategy)) in groups.into_iter().enumerate() {
@@ -95,65 +89,19 @@ async fn run_group_sizes(setup: &Setup, redis: &Redis, service: &Service) -> Res
 
 /// Very many services with a number each that end in the same second.
 async fn run_mass_expiry(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
-    let id = service.create("CustomerNumber=4711").await?;
-    let read = Request {
-        url: service.url(&format!("{id}/storage/CustomerNumber")),
-        form: None,
-        expected: "4711".to_owned(),
-        among: None,
-    };
-    read.check(&service.client).await?;
-    let before = read
-        .load(Duration::from_secs(10), setup.directory())
-        .await?;
-    let end = SystemTime::now() + CREATE_TIMEOUT;
-    let end_ms = end.duration_since(UNIX_EPOCH)?.as_millis();
-    let started = Instant::now();
-    stream::iter(0..MASS_EXPIRY_SERVICES)
-        .map(|_| create_service(service, end_ms))
-        .buffer_unordered(CONCURRENCY)
-        .try_collect::<()>()
-        .await?;
-    let create_time = started.elapsed();
-    let wait = end.duration_since(SystemTime::now())?;
-    sleep(wait.saturating_sub(Duration::from_secs(1))).await;
-    let until_end = end.duration_since(SystemTime::now()).unwrap_or_default();
-    let ended = Instant::now() + until_end;
-    let (during, released) = tokio::join!(
-        read.load(Duration::from_secs(10), setup.directory()),
-        wait_until_released(redis, ended),
-    );
-    let (during, released) = (during?, released?);
-    let mut table = Table::new(1, &["", "requests/s", "p50 ms", "p99 ms", "errors"]);
-    for (what, load) in [("reads before", &before), ("reads while they end", &during)] {
-        table.add(vec![
-            what.to_owned(),
-            format!("{:.0}", load.requests / load.seconds),
-            format!("{:.2}", load.p50_ms),
-            format!("{:.2}", load.p99_ms),
-            format!("{:.0}", load.errors),
-        ]);
-    }
+    let services = ("crowd", "_booking_expiration_timeout=1800&_ttl=1800");
+    let wait = async |ended| wait_until_released(redis, ended).await;
+    let result = mass_expiry::run(setup, service, services, wait).await?;
+    let released = result.outcome;
     print_line(&format!(
-        "\n{MASS_EXPIRY_SERVICES} services with a number each end in the same second (created in {:.0} s):\n  all \
+        "\n{SERVICES} services with a number each end in the same second (created in {:.0} s):\n  all \
          numbers released {:.1} s after their end, target < {} s: {}\n{}",
-        create_time.as_secs_f64(),
+        result.create_time.as_secs_f64(),
         released.as_secs_f64(),
         RELEASE_TIMEOUT.as_secs(),
         verdict(released < RELEASE_TIMEOUT),
-        table.text()
+        result.reads.text()
     ))
-}
-
-/// Creates a service with a booked number that ends at `end_ms`.
-async fn create_service(service: &Service, end_ms: u128) -> Result<()> {
-    let form = "_booking_expiration_timeout=1800&_ttl=1800";
-    let id = service.create_named("crowd", form).await?;
-    let end = jiff::Timestamp::from_millisecond(i64::try_from(end_ms)?)?;
-    let path = format!("{id}?expiration_time={end}");
-    let request = service.client.put(service.url(&path));
-    request.send().await?.error_for_status()?;
-    Ok(())
 }
 
 /// Waits until no number, list or index entry of the services remains; returns the time since `ended`.

@@ -3,34 +3,25 @@
 use std::{
     fs,
     sync::PoisonError,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::sleep;
 
 use crate::{
     Result,
     backends::Backend,
-    load::Request,
+    mass_expiry::{self, SERVICES},
     print_line,
     servers::{Redis, Service},
     setup::Setup,
-    table::{Table, verdict},
+    table::verdict,
 };
 
-/// Services that end together.
-const SERVICES: usize = 50_000;
-/// Concurrent requests during their creation.
-const CONCURRENCY: usize = 64;
-/// The time to create them.
-const CREATE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Timeout for the delivery of all events.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum p99 of the time from the end of a service to the receipt of its event.
 const TARGET: Duration = Duration::from_secs(5);
-/// Duration of the reads.
-const READS: Duration = Duration::from_secs(10);
 
 /// Measures and prints the results.
 ///
@@ -55,40 +46,9 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     ];
     let redis = Redis::start(setup.directory()).await?;
     let service = Service::start_with(&redis, setup.directory(), &settings).await?;
-    let id = service.create("CustomerNumber=4711").await?;
-    let read = Request {
-        url: service.url(&format!("{id}/storage/CustomerNumber")),
-        form: None,
-        expected: "4711".to_owned(),
-        among: None,
-    };
-    read.check(&service.client).await?;
-    let before = read.load(READS, setup.directory()).await?;
-    let end = SystemTime::now() + CREATE_TIMEOUT;
-    stream::iter(0..SERVICES)
-        .map(|_| create_service(&service, end))
-        .buffer_unordered(CONCURRENCY)
-        .try_collect::<()>()
-        .await?;
-    let wait = end.duration_since(SystemTime::now())?;
-    sleep(wait.saturating_sub(Duration::from_secs(1))).await;
-    let until_end = end.duration_since(SystemTime::now()).unwrap_or_default();
-    let ended = Instant::now() + until_end;
-    let (during, times) = tokio::join!(
-        read.load(READS, setup.directory()),
-        wait_for_events(&receiver, ended),
-    );
-    let (during, times) = (during?, times?);
-    let mut table = Table::new(1, &["", "requests/s", "p50 ms", "p99 ms", "errors"]);
-    for (what, load) in [("reads before", &before), ("reads while they end", &during)] {
-        table.add(vec![
-            what.to_owned(),
-            format!("{:.0}", load.requests / load.seconds),
-            format!("{:.2}", load.p50_ms),
-            format!("{:.2}", load.p99_ms),
-            format!("{:.0}", load.errors),
-        ]);
-    }
+    let wait = async |ended| wait_for_events(&receiver, ended).await;
+    let result = mass_expiry::run(setup, &service, ("crowd", ""), wait).await?;
+    let times = result.outcome;
     let (median, p99) = (times[SERVICES / 2], times[SERVICES * 99 / 100]);
     print_line(&format!(
         "\nWebhooks: {SERVICES} services that end in the same second; from the end to the receipt of the event: p50 \
@@ -97,19 +57,8 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         p99.as_secs_f64(),
         TARGET.as_secs(),
         verdict(p99 <= TARGET),
-        table.text()
+        result.reads.text()
     ))
-}
-
-/// Creates a service with a webhook that ends at `end`.
-async fn create_service(service: &Service, end: SystemTime) -> Result<()> {
-    let id = service.create_named("crowd", "").await?;
-    let end_ms = end.duration_since(UNIX_EPOCH)?.as_millis();
-    let end = jiff::Timestamp::from_millisecond(i64::try_from(end_ms)?)?;
-    let path = format!("{id}?expiration_time={end}");
-    let request = service.client.put(service.url(&path));
-    request.send().await?.error_for_status()?;
-    Ok(())
 }
 
 /// Waits for the events of all services; returns the sorted times since `ended`.

@@ -13,7 +13,10 @@ use actix_web::{
     web::Bytes,
 };
 
-use crate::{memory_budget::Reservation, service::StorageStrings};
+use crate::{
+    memory_budget::{ByteCounter, Reservation},
+    service::StorageStrings,
+};
 
 /// The size of a chunk that is written to a connection.
 const CHUNK_BYTES: usize = 32 * 1024;
@@ -142,22 +145,9 @@ fn next_chunk(bytes: &mut Bytes) -> Option<Bytes> {
 
 /// The length of a string as JSON.
 fn json_length(text: &str) -> Result<u64, serde_json::Error> {
-    struct ByteCounter(u64);
-
-    impl std::io::Write for ByteCounter {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len() as u64;
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    let mut count = ByteCounter(0);
-    serde_json::to_writer(&mut count, text)?;
-    Ok(count.0)
+    let mut counter = ByteCounter::default();
+    serde_json::to_writer(&mut counter, text)?;
+    Ok(counter.bytes as u64)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{ServiceError, storage::StorageStrings};
 use crate::{
-    memory_budget::{MemoryBudget, Reservation},
+    memory_budget::{ByteCounter, MemoryBudget, Reservation},
     model::{Binary, Revision, StoreError},
 };
 
@@ -46,11 +46,11 @@ impl StorageEvent {
     /// # Errors
     /// [`ServiceError::Overloaded`]
     pub(super) fn snapshot(contents: StorageStrings) -> Result<Self, ServiceError> {
-        let mut length = ByteCounter(0);
+        let mut length = ByteCounter::default();
         write_object(&mut length, &contents.pairs, &contents.binaries, &[]).map_err(bug)?;
         let mut memory = contents.memory;
-        memory.grow(length.0.saturating_sub(memory.bytes()))?;
-        let mut json = Chunks::new(length.0);
+        memory.grow(length.bytes.saturating_sub(memory.bytes()))?;
+        let mut json = Chunks::new(length.bytes);
         let texts = contents.pairs.into_iter();
         write_object(&mut json, texts, &contents.binaries, &[]).map_err(bug)?;
         Ok(Self {
@@ -76,10 +76,10 @@ impl StorageEvent {
     ) -> Result<Self, ServiceError> {
         let texts = || contents.pairs.iter().filter(|(name, _)| differs(name));
         let binaries = || contents.binaries.iter().filter(|(name, _)| differs(name));
-        let mut length = ByteCounter(0);
+        let mut length = ByteCounter::default();
         write_object(&mut length, texts(), binaries(), gone).map_err(bug)?;
-        let memory = memory.reserve(length.0)?;
-        let mut json = Chunks::new(length.0);
+        let memory = memory.reserve(length.bytes)?;
+        let mut json = Chunks::new(length.bytes);
         write_object(&mut json, texts(), binaries(), gone).map_err(bug)?;
         Ok(Self {
             kind: StorageEventKind::Change,
@@ -140,20 +140,6 @@ fn write_object<'a>(
         map.serialize_entry(name, &())?;
     }
     map.end()
-}
-
-/// Counts the bytes that are written.
-struct ByteCounter(usize);
-
-impl Write for ByteCounter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// A buffer of chunks, which allocates no more than its length.

@@ -20,8 +20,6 @@ use crate::{
     service::webhooks::WebhookConfig,
 };
 
-/// The number of webhooks whose state is read at once.
-const BATCH_SIZE: usize = 100;
 /// The kind of the target in the audit log.
 const AUDIT_KIND: &str = "webhook";
 
@@ -48,11 +46,7 @@ impl Admin {
     pub async fn list_webhooks(&self) -> Result<Vec<Webhook>, AdminError> {
         let webhooks = self.context.current_catalog.load().webhooks();
         let webhooks: Vec<_> = webhooks.into_iter().collect();
-        let mut all = Vec::with_capacity(webhooks.len());
-        for batch in webhooks.chunks(BATCH_SIZE) {
-            all.extend(self.with_status(batch).await?);
-        }
-        Ok(all)
+        self.with_status(&webhooks).await
     }
 
     /// The webhook of this name.

@@ -18,8 +18,6 @@ use crate::{
 
 /// The interval between samples.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
-/// The number of endpoints that are read at once.
-const BATCH_SIZE: usize = 100;
 
 /// The last sample. Clones share it.
 #[derive(Clone, Default)]
@@ -76,21 +74,17 @@ async fn sample(
     store: &dyn AdminStore,
     endpoints: &[WebhookEndpoint],
 ) -> Result<Vec<EndpointGauges>, StoreError> {
-    let mut all = Vec::with_capacity(endpoints.len());
-    for batch in endpoints.chunks(BATCH_SIZE) {
-        let statuses = store.webhook_status(batch).await?;
-        let now = store.now()?;
-        all.extend(batch.iter().zip(statuses).map(|(endpoint, status)| {
-            EndpointGauges {
-                endpoint: endpoint.to_string(),
-                pending: status.pending,
-                dead_letters: status.dead,
-                lag: status
-                    .oldest
-                    .map_or(Duration::ZERO, |oldest| now.since(oldest)),
-                is_stopped: status.stopped_since.is_some(),
-            }
-        }));
-    }
-    Ok(all)
+    let statuses = store.webhook_status(endpoints).await?;
+    let now = store.now()?;
+    let both = endpoints.iter().zip(statuses);
+    let all = both.map(|(endpoint, status)| EndpointGauges {
+        endpoint: endpoint.to_string(),
+        pending: status.pending,
+        dead_letters: status.dead,
+        lag: status
+            .oldest
+            .map_or(Duration::ZERO, |oldest| now.since(oldest)),
+        is_stopped: status.stopped_since.is_some(),
+    });
+    Ok(all.collect())
 }

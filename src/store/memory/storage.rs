@@ -52,33 +52,30 @@ impl StorageStore for MemoryStore {
         changes: &Changes,
         ttl: Option<Duration>,
     ) -> Result<WriteResult, StoreError> {
-        let mut state = self.state();
         let set = changes.set.iter().map(|(name, _)| name);
         let names = set.chain(&changes.remove);
-        let revision = match check_condition(&state, id, &changes.condition, names) {
-            Ok(revision) => revision,
-            Err(failed) => return Ok(failed),
-        };
-        let len = state
-            .service(id)
-            .map_or(0, |record| record.len_after(changes));
-        if len > self.max_keys {
-            return Ok(WriteResult::TooManyKeys);
-        }
-        if !binaries(&changes.set).all(|binary| state.is_uploaded(binary)) {
-            return Ok(WriteResult::UploadLost);
-        }
-        state.check_room_for(&changes.set)?;
-        let removed = state.remove_keys(id, &changes.remove);
-        state.set_values(id, changes.set.clone());
-        if let Some(ttl) = ttl {
-            let end = state.clock.now().after(ttl);
-            state.set_end(id, end);
-        }
-        if removed == 0 && changes.set.is_empty() {
-            return Ok(WriteResult::Stored(revision));
-        }
-        Ok(WriteResult::Stored(self.finish_change(state, id)))
+        self.change_if(id, &changes.condition, names, |mut state, revision| {
+            let len = state
+                .service(id)
+                .map_or(0, |record| record.len_after(changes));
+            if len > self.max_keys {
+                return Ok(WriteResult::TooManyKeys);
+            }
+            if !binaries(&changes.set).all(|binary| state.is_uploaded(binary)) {
+                return Ok(WriteResult::UploadLost);
+            }
+            state.check_room_for(&changes.set)?;
+            let removed = state.remove_keys(id, &changes.remove);
+            state.set_values(id, changes.set.clone());
+            if let Some(ttl) = ttl {
+                let end = state.clock.now().after(ttl);
+                state.set_end(id, end);
+            }
+            if removed == 0 && changes.set.is_empty() {
+                return Ok(WriteResult::Stored(revision));
+            }
+            Ok(WriteResult::Stored(self.finish_change(state, id)))
+        })
     }
 
     async fn watch(&self, ids: &[ServiceId], ttl: Duration) -> Result<(), StoreError> {
@@ -96,16 +93,13 @@ impl StorageStore for MemoryStore {
         id: &ServiceId,
         condition: &WriteCondition,
     ) -> Result<WriteResult, StoreError> {
-        let mut state = self.state();
-        let revision = match check_condition(&state, id, condition, [].iter()) {
-            Ok(revision) => revision,
-            Err(failed) => return Ok(failed),
-        };
-        let names = state.service(id).map(ServiceRecord::names);
-        if state.remove_keys(id, &names.unwrap_or_default()) == 0 {
-            return Ok(WriteResult::Stored(revision));
-        }
-        Ok(WriteResult::Stored(self.finish_change(state, id)))
+        self.change_if(id, condition, [].iter(), |mut state, revision| {
+            let names = state.service(id).map(ServiceRecord::names);
+            if state.remove_keys(id, &names.unwrap_or_default()) == 0 {
+                return Ok(WriteResult::Stored(revision));
+            }
+            Ok(WriteResult::Stored(self.finish_change(state, id)))
+        })
     }
 
     async fn delete_area(
@@ -113,19 +107,35 @@ impl StorageStore for MemoryStore {
         id: &ServiceId,
         condition: &WriteCondition,
     ) -> Result<WriteResult, StoreError> {
-        let mut state = self.state();
-        let revision = match check_condition(&state, id, condition, [].iter()) {
-            Ok(revision) => revision,
-            Err(failed) => return Ok(failed),
-        };
-        let deleted = state.delete(id);
-        Ok(deleted.map_or(WriteResult::ServiceNotFound, |()| {
-            WriteResult::Stored(revision)
-        }))
+        self.change_if(id, condition, [].iter(), |mut state, revision| {
+            let deleted = state.delete(id);
+            Ok(deleted.map_or(WriteResult::ServiceNotFound, |()| {
+                WriteResult::Stored(revision)
+            }))
+        })
     }
 }
 
 impl MemoryStore {
+    /// Changes the keys `names` of a storage by `change`, which gets the current revision, if the condition is met.
+    fn change_if<'a>(
+        &self,
+        id: &ServiceId,
+        condition: &WriteCondition,
+        names: impl Iterator<Item = &'a KeyName>,
+        change: impl FnOnce(MutexGuard<'_, State>, Revision) -> Result<WriteResult, StoreError>,
+    ) -> Result<WriteResult, StoreError> {
+        let state = self.state();
+        let Some(record) = state.service(id) else {
+            return Ok(WriteResult::ServiceNotFound);
+        };
+        let revision = record.revision;
+        if !record.meets(condition, names) {
+            return Ok(WriteResult::ConditionFailed(revision));
+        }
+        change(state, revision)
+    }
+
     /// Gives a storage that has changed a new revision, and notifies watchers.
     fn finish_change(&self, mut state: MutexGuard<'_, State>, id: &ServiceId) -> Revision {
         let (revision, now) = (state.new_revision(id), self.clock.now());
@@ -136,20 +146,6 @@ impl MemoryStore {
         }
         revision
     }
-}
-
-/// The revision of a storage whose keys `names` are to be changed, or the result if they must not be.
-fn check_condition<'a>(
-    state: &State,
-    id: &ServiceId,
-    condition: &WriteCondition,
-    names: impl Iterator<Item = &'a KeyName>,
-) -> Result<Revision, WriteResult> {
-    let record = state.service(id).ok_or(WriteResult::ServiceNotFound)?;
-    if record.meets(condition, names) {
-        return Ok(record.revision);
-    }
-    Err(WriteResult::ConditionFailed(record.revision))
 }
 
 /// The total bytes of the names and values of all strings.

@@ -33,6 +33,8 @@ mod add;
 mod record;
 mod relay;
 
+/// The number of endpoints whose state is read at once.
+const STATUS_BATCH: usize = 100;
 /// The maximum number of dead letters that a script makes pending.
 const RESEND_BATCH: usize = 500;
 
@@ -105,9 +107,10 @@ impl WebhookStore for RedisStore {
         endpoints: &[WebhookEndpoint],
     ) -> Result<Vec<EndpointStatus>, StoreError> {
         let read = |endpoint| evalsha(&ENDPOINT_STATUS, &self.keys.webhook(endpoint));
-        let replies: Vec<(u64, Option<f64>, u64, StateFields)> = self
-            .query_each(endpoints.iter().map(read).collect())
-            .await?;
+        let mut replies: Vec<(u64, Option<f64>, u64, StateFields)> = Vec::new();
+        for batch in endpoints.chunks(STATUS_BATCH) {
+            replies.extend(self.query_each(batch.iter().map(read).collect()).await?);
+        }
         let both = endpoints.iter().zip(replies);
         both.map(|(endpoint, (pending, oldest, dead, fields))| {
             let (delivered, failed, became_dead, success, failure, error, stopped) = fields;

@@ -55,6 +55,25 @@ macro_rules! on_every_store {
 }
 pub(crate) use on_every_store;
 
+/// Makes a test of each listed function on Redis and on a Cluster.
+macro_rules! on_redis_and_cluster {
+    ($($name:ident),* $(,)?) => {
+        mod on_redis {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::support::stores::RedisFixture::shared().await).await;
+            })*
+        }
+        mod on_cluster {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::support::stores::RedisFixture::on_cluster().await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_redis_and_cluster;
+
 /// Maximum number of keys of one service in these stores. A request has at most as many fields.
 pub(crate) const MAX_KEYS: usize = 3_000;
 /// A TTL longer than any test.

@@ -92,7 +92,7 @@ local function write_exhausted_events()
   end
   -- If memory is full, Redis rejects a script whose first write allocates, but not later writes.
   redis.call('HDEL', KEYS[10], '')
-  write_number_events('o', 'number.exhausted', ARGV[12], time[1] .. '.' .. time[2], {}, function(endpoint)
+  write_number_events('o', ARGV[12], time[1] .. '.' .. time[2], {}, function(endpoint)
     if now - (redis.call('HGET', KEYS[10], endpoint) or 0) < 60000 then
       return false
     end
@@ -167,6 +167,6 @@ if code ~= '' then
   redis.call('HSET', codes, join_lines(subscriber, code), id)
 end
 if ARGV[12] ~= '' then
-  write_number_events('b', 'number.booked', ARGV[12], id, booking)
+  write_number_events('b', ARGV[12], id, booking)
 end
 return result(number, code)

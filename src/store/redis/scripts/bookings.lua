@@ -52,7 +52,10 @@ local function save_booking(booking)
 end
 
 -- Writes an event of the type with this letter for each endpoint that subscribed to it. `may_write` decides per endpoint.
-local function write_number_events(letter, event_type, hooks, fact, booking, may_write)
+local function write_number_events(letter, hooks, fact, booking, may_write)
+  local event_types = {
+    b = 'number.booked', m = 'number.matched', r = 'number.released', l = 'number.lapsed', o = 'number.exhausted'
+  }
   local all = cjson.decode(hooks)
   for endpoint, subscription in pairs({
     ['resources/' .. all.group] = all.of_group, ['services/' .. all.definition] = all.of_definition
@@ -66,16 +69,14 @@ local function write_number_events(letter, event_type, hooks, fact, booking, may
         data.caller = booking.caller
       end
       write_event(outbox, all.group, fact, {
-        type = event_type, service = booking.service, definition = all.definition, endpoint = endpoint, data = data
+        type = event_types[letter], service = booking.service, definition = all.definition, endpoint = endpoint, data = data
       })
       written_events = written_events + 1
     end
   end
 end
 
-local release_events = {m = 'number.matched', r = 'number.released', l = 'number.lapsed'}
-
--- Releases the number of a booking. Idempotent. `reason` is a letter of `release_events`; an expired booking that was not
+-- Releases the number of a booking. Idempotent. `reason` is the letter of its event; an expired booking that was not
 -- matched has lapsed.
 local function release_booking(id, now, reason)
   local booking = read_booking(id)
@@ -98,7 +99,7 @@ local function release_booking(id, now, reason)
     redis.call('ZADD', free, now, booking.number)
   end
   if booking.hooks ~= '' then
-    write_number_events(reason, release_events[reason], booking.hooks, id, booking)
+    write_number_events(reason, booking.hooks, id, booking)
   end
   return true
 end

@@ -49,23 +49,24 @@ struct Changes(Arc<Mutex<Ledger>>);
 
 impl Changes {
     fn attempt(&self, id: &ServiceId, event_type: EventType) {
-        let mut ledger = self.0.lock().unwrap();
-        ledger
-            .entry(id.clone())
-            .or_default()
-            .entry(event_type)
-            .or_default()
-            .0 += 1;
+        self.add(id, event_type, (1, 0));
     }
 
     fn acknowledge(&self, id: &ServiceId, event_type: EventType) {
+        self.add(id, event_type, (0, 1));
+    }
+
+    fn add(
+        &self,
+        id: &ServiceId,
+        event_type: EventType,
+        (attempts, acknowledgments): (usize, usize),
+    ) {
         let mut ledger = self.0.lock().unwrap();
-        ledger
-            .entry(id.clone())
-            .or_default()
-            .entry(event_type)
-            .or_default()
-            .1 += 1;
+        let of_service = ledger.entry(id.clone()).or_default();
+        let counts = of_service.entry(event_type).or_default();
+        counts.0 += attempts;
+        counts.1 += acknowledgments;
     }
 
     fn acknowledged(&self) -> usize {

@@ -11,26 +11,8 @@ use switchboard::{
 use super::{act, client_message, create_chat, join, new_chat, row, transcript};
 use crate::support::{
     eventually, now,
-    stores::{RedisFixture, in_ms, keys_under},
+    stores::{RedisFixture, in_ms, keys_under, on_redis_and_cluster},
 };
-
-/// Makes tests on Redis and on a Cluster.
-macro_rules! on_redis_and_cluster {
-    ($($name:ident),* $(,)?) => {
-        mod on_redis {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name($crate::support::stores::RedisFixture::shared().await).await;
-            })*
-        }
-        mod on_cluster {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name($crate::support::stores::RedisFixture::on_cluster().await).await;
-            })*
-        }
-    };
-}
 
 on_redis_and_cluster!(
     nothing_remains_of_the_chats_of_ended_services,

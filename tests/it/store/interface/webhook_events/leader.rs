@@ -17,27 +17,9 @@ use switchboard::{
 use super::{create, numbers::create_with_number, of_definition, of_group};
 use crate::support::{
     TestRedis, eventually, now,
-    stores::{RedisFixture, in_ms, keys_under},
+    stores::{RedisFixture, in_ms, keys_under, on_redis_and_cluster},
     webhooks::{EventRelay, about, deliver, events, service_with_webhook, types},
 };
-
-/// Makes tests on Redis and on a Cluster.
-macro_rules! on_redis_and_cluster {
-    ($($name:ident),* $(,)?) => {
-        mod on_redis {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name($crate::support::stores::RedisFixture::shared().await).await;
-            })*
-        }
-        mod on_cluster {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name($crate::support::stores::RedisFixture::on_cluster().await).await;
-            })*
-        }
-    };
-}
 
 on_redis_and_cluster!(
     expired_services_have_one_event,
