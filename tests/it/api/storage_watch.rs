@@ -39,7 +39,7 @@ async fn watch(app: &TestApp, path: &str) -> EventStream {
 /// The next event, which must be of this kind.
 async fn next(stream: &mut EventStream, event: &str) -> ServerEvent {
     let next = stream.next().await.unwrap();
-    assert_eq!(next.event, event, "{next:?}");
+    assert_eq!(next.name, event, "{next:?}");
     next
 }
 
@@ -52,7 +52,7 @@ async fn change(request: RequestBuilder) -> String {
 
 /// Applies an event to the state of a client.
 pub(crate) fn apply(state: &mut Value, event: &ServerEvent) {
-    match event.event.as_str() {
+    match event.name.as_str() {
         "snapshot" => *state = event.data.clone(),
         "change" => {
             let state = state.as_object_mut().unwrap();

@@ -39,7 +39,7 @@ async fn change_storage(first: &TestApp, second: &TestApp, changes: usize) -> Du
     let path = format!("{service}/storage");
     let watch = second.get(&path).header("accept", "text/event-stream");
     let mut stream = EventStream::open(watch).await;
-    assert_eq!(stream.next().await.unwrap().event, "snapshot");
+    assert_eq!(stream.next().await.unwrap().name, "snapshot");
     let started = Instant::now();
     for n in 0..changes {
         let write = first.post(&path).form_body(&format!("count={n}"));

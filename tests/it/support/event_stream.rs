@@ -13,7 +13,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// A received event.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ServerEvent {
-    pub(crate) event: String,
+    pub(crate) name: String,
     pub(crate) id: String,
     pub(crate) data: Value,
 }
@@ -21,7 +21,8 @@ pub(crate) struct ServerEvent {
 /// An open stream of server-sent events.
 pub(crate) struct EventStream {
     bytes: Pin<Box<dyn Stream<Item = reqwest::Result<bytes::Bytes>> + Send>>,
-    text: String,
+    /// What is received but not read yet: the start of a block, which can end within a character.
+    buffer: Vec<u8>,
     /// The last value of `retry`.
     pub(crate) retry: Option<u64>,
 }
@@ -38,7 +39,7 @@ impl EventStream {
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Self {
             bytes: Box::pin(response.bytes_stream()),
-            text: String::new(),
+            buffer: Vec::new(),
             retry: None,
         }
     }
@@ -49,25 +50,34 @@ impl EventStream {
         next.await.unwrap()
     }
 
+    /// The next event with this name; others are skipped.
+    pub(crate) async fn next_named(&mut self, name: &str) -> ServerEvent {
+        loop {
+            let event = self.next().await.unwrap();
+            if event.name == name {
+                return event;
+            }
+        }
+    }
+
     async fn read(&mut self) -> Option<ServerEvent> {
         loop {
-            while let Some((block, rest)) = self.text.split_once("\n\n") {
-                let (block, rest) = (block.to_owned(), rest.to_owned());
-                self.text = rest;
-                if let Some(event) = self.parse(&block) {
+            while let Some(end) = self.buffer.windows(2).position(|two| two == b"\n\n") {
+                let block: Vec<u8> = self.buffer.drain(..end + 2).collect();
+                if let Some(event) = self.parse(std::str::from_utf8(&block).unwrap()) {
                     return Some(event);
                 }
             }
             let bytes = self.bytes.next().await?.ok()?;
-            self.text.push_str(std::str::from_utf8(&bytes).unwrap());
+            self.buffer.extend_from_slice(&bytes);
         }
     }
 
     fn parse(&mut self, block: &str) -> Option<ServerEvent> {
-        let (mut event, mut id, mut data) = (String::new(), String::new(), None);
-        for line in block.lines() {
+        let (mut name, mut id, mut data) = (String::new(), String::new(), None);
+        for line in block.lines().filter(|line| !line.is_empty()) {
             match line.split_once(": ").unwrap() {
-                ("event", name) => name.clone_into(&mut event),
+                ("event", value) => value.clone_into(&mut name),
                 ("id", value) => value.clone_into(&mut id),
                 ("data", json) => data = Some(serde_json::from_str(json).unwrap()),
                 ("retry", delay) => self.retry = Some(delay.parse().unwrap()),
@@ -76,7 +86,7 @@ impl EventStream {
             }
         }
         Some(ServerEvent {
-            event,
+            name,
             id,
             data: data?,
         })

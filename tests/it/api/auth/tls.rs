@@ -21,14 +21,12 @@ use crate::support::{
 async fn request(stream: &mut TlsStream<TcpStream>, method: &str, path: &str) -> String {
     let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    while !answer.ends_with(['}', 'K']) {
-        let mut bytes = [0; 1024];
-        let number = stream.read(&mut bytes).await.unwrap();
-        assert_ne!(number, 0, "{answer}");
-        answer += str::from_utf8(&bytes[..number]).unwrap();
+    let mut answer = Vec::new();
+    while !matches!(answer.last(), Some(b'}' | b'K')) {
+        let number = stream.read_buf(&mut answer).await.unwrap();
+        assert_ne!(number, 0, "{answer:?}");
     }
-    answer
+    String::from_utf8(answer).unwrap()
 }
 
 /// Sends a request over HTTP/2 and returns the JSON of the response.

@@ -25,7 +25,7 @@ async fn a_stream_has_each_event_once_and_ends_with_the_chat(app: TestApp) {
     let mut stream = EventStream::open(app.get(&path)).await;
     let first = stream.next().await.unwrap();
     assert_is_chat_object(&first.data);
-    assert_eq!((first.event.as_str(), first.id.as_str()), ("", "1"));
+    assert_eq!((first.name.as_str(), first.id.as_str()), ("", "1"));
     assert_eq!(rows(&first.data).len(), 1);
     for text in ["a", "b\nc", "\u{202e}<script>"] {
         let form = format!("message={}", crate::support::encode(text));
@@ -38,7 +38,7 @@ async fn a_stream_has_each_event_once_and_ends_with_the_chat(app: TestApp) {
     let last = stream.next().await.unwrap();
     assert_eq!(last.data["chatIxnState"], "DISCONNECTED");
     let end = stream.next().await.unwrap();
-    assert_eq!((end.event.as_str(), end.id.as_str()), ("end", "5"));
+    assert_eq!((end.name.as_str(), end.id.as_str()), ("end", "5"));
     assert_eq!(stream.next().await, None);
     // A browser that reconnects must stop.
     let again = app.get(&path).header("last-event-id", "5");
@@ -69,7 +69,7 @@ async fn a_stream_ends_with_its_service(app: TestApp) {
     let mut stream = EventStream::open(app.get(&path)).await;
     assert_eq!(TestResponse::send(app.delete(&service)).await.status, 200);
     let end = stream.next().await.unwrap();
-    assert_eq!(end.event, "end");
+    assert_eq!(end.name, "end");
     assert_eq!(end.data, json!({"reason": "ended"}));
     assert_eq!(stream.next().await, None);
 }

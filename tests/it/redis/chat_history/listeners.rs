@@ -113,7 +113,7 @@ impl EventListener {
         }
         let mut stream = EventStream::from_response(response);
         while let Some(event) = stream.next().await {
-            if event.event == "end" {
+            if event.name == "end" {
                 return Ok(true);
             }
             received.add(&event.data);
@@ -158,7 +158,7 @@ impl AgentListener {
         let mut stream = EventStream::from_response(response);
         while let Some(event) = stream.next().await {
             *last = event.id;
-            match event.event.as_str() {
+            match event.name.as_str() {
                 "chat.event" if event.data["id"] == self.0.chat => received.add(&event.data),
                 "chat.ended" if event.data["id"] == self.0.chat => return Ok(true),
                 _ => {}

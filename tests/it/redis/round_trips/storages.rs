@@ -28,12 +28,12 @@ async fn conditions_and_watchers_take_no_further_round_trip() {
     let watch = watch.header("accept", "text/event-stream");
     monitor.commands_since_last().await;
     let mut stream = EventStream::open(watch).await;
-    assert_eq!(stream.next().await.unwrap().event, "snapshot");
+    assert_eq!(stream.next().await.unwrap().name, "snapshot");
     assert_eq!(monitor.own_commands().await, ["EVALSHA", "EVALSHA"]);
     // The change, and the one read for its watchers.
     monitor.commands_since_last().await;
     let write = monitor.app.post(&path("")).form_body("a=3");
     TestResponse::send(write).await.assert_empty();
-    assert_eq!(stream.next().await.unwrap().event, "change");
+    assert_eq!(stream.next().await.unwrap().name, "change");
     assert_eq!(monitor.own_commands().await, ["EVALSHA", "EVALSHA"]);
 }

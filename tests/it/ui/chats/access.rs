@@ -7,9 +7,12 @@ use super::{CHATS, start_with_agents, start_with_users};
 use crate::{
     api::{
         admin::fixture::start_admin,
-        chat::agents::fixture::{ANN, BOB, Events, rows, start_chat},
+        chat::agents::fixture::{ANN, BOB, rows, start_chat},
     },
-    support::{Bodies, Multipart, TestApp, TestResponse, encode, on_every_kind_of_store},
+    support::{
+        Bodies, Multipart, TestApp, TestResponse, encode, event_stream::EventStream,
+        on_every_kind_of_store,
+    },
     ui::{
         fixture::{AdminSession, HOME, all_between, between, redirect_target},
         methods::all_pages,
@@ -109,7 +112,7 @@ async fn an_agent_answers_a_chat_with_the_session(app: TestApp) {
         json!({"available": true, "definitions": []})
     );
     let request = session.request(Method::GET, &format!("/agent/chats/{id}/events"));
-    let events = Events::open(request).await.next_named("").await.data;
+    let events = EventStream::open(request).await.next_named("").await.data;
     let expected = [
         "Joined Carl",
         "Joined Ann",
@@ -131,7 +134,7 @@ async fn an_administrator_acts_as_an_agent(app: TestApp) {
     let id = start_chat(&app, "").await;
     let session = AdminSession::sign_in(&app).await;
     let token = form_token(&session).await;
-    let mut events = Events::open(session.request(Method::GET, "/agent/events")).await;
+    let mut events = EventStream::open(session.request(Method::GET, "/agent/events")).await;
     let chats = events.next_named("chats").await;
     assert_eq!(chats.data["chats"][0]["id"], id.as_str());
     let join = api(&session, Method::POST, &format!("chats/{id}/join"), &token);
@@ -246,7 +249,7 @@ async fn a_stream_ends_with_its_session(app: TestApp) {
     let app = start_with_agents(&app).await;
     let session = AdminSession::sign_in_as(&app, ANN.0, ANN.1).await;
     let token = form_token(&session).await;
-    let mut events = Events::open(session.request(Method::GET, "/agent/events")).await;
+    let mut events = EventStream::open(session.request(Method::GET, "/agent/events")).await;
     assert_eq!(events.next().await.unwrap().name, "chats");
     session
         .submit_fields("/sign-out", &[("form_token", &token)])

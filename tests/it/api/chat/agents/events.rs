@@ -4,9 +4,13 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::fixture::{
-    ANN, BOB, Event, Events, client, get, perform, request, rows, start, start_chat, start_chat_of,
+    ANN, BOB, client, events_of, get, perform, request, rows, start, start_chat, start_chat_of,
 };
-use crate::support::{Bodies, CatalogFile, TestApp, TestResponse, on_every_kind_of_store};
+use crate::support::{
+    Bodies, CatalogFile, TestApp, TestResponse,
+    event_stream::{EventStream, ServerEvent},
+    on_every_kind_of_store,
+};
 
 on_every_kind_of_store!(
     chats_begin_to_wait_become_active_and_end,
@@ -20,7 +24,7 @@ on_every_kind_of_store!(
 );
 
 /// Name, id of the chat, and state of an event.
-fn brief(event: &Event) -> (String, String, String) {
+fn brief(event: &ServerEvent) -> (String, String, String) {
     let text = |name: &str| event.data[name].as_str().unwrap_or_default().to_owned();
     (event.name.clone(), text("id"), text("state"))
 }
@@ -32,7 +36,7 @@ fn expected(name: &str, id: &str, state: &str) -> (String, String, String) {
 async fn chats_begin_to_wait_become_active_and_end(app: TestApp) {
     let app = start(&app, &[]).await;
     let first = start_chat(&app, "userDisplayName=Carl").await;
-    let mut events = Events::of_agent(&app, ANN, None).await;
+    let mut events = events_of(&app, ANN, None).await;
     let chats = events.next().await.unwrap();
     assert_eq!(
         (chats.name.as_str(), &chats.data["complete"]),
@@ -40,7 +44,7 @@ async fn chats_begin_to_wait_become_active_and_end(app: TestApp) {
     );
     assert_eq!(chats.data["chats"][0]["id"], first);
     assert_eq!(chats.data["chats"][0]["nickname"], "Carl");
-    assert_eq!(events.others, ["retry: 1000"]);
+    assert_eq!(events.retry, Some(1_000));
     let second = start_chat(&app, "").await;
     let event = events.next().await.unwrap();
     assert_eq!(brief(&event), expected("chat.waiting", &second, "waiting"));
@@ -66,7 +70,7 @@ async fn a_chat_that_the_agent_joins_is_returned_from_its_first_event(app: TestA
     for n in 0..5 {
         client(&app, &id, "send", &format!("message={n}")).await;
     }
-    let mut events = Events::of_agent(&app, ANN, None).await;
+    let mut events = events_of(&app, ANN, None).await;
     events.next_named("chats").await;
     perform(&app, ANN, &id, "join", "").await;
     let mut received = Vec::new();
@@ -109,7 +113,7 @@ async fn an_agent_that_leaves_gets_its_leave_and_no_more(app: TestApp) {
     let app = start(&app, &[]).await;
     let id = start_chat(&app, "").await;
     perform(&app, ANN, &id, "join", "").await;
-    let mut events = Events::of_agent(&app, ANN, None).await;
+    let mut events = events_of(&app, ANN, None).await;
     assert_eq!(rows(&events.next_named("chat.event").await.data).len(), 2);
     perform(&app, ANN, &id, "leave", "").await;
     let mut left = Vec::new();
@@ -136,7 +140,7 @@ async fn the_end_of_a_service_is_the_end_of_its_chat(app: TestApp) {
     let own = start_chat(&app, "").await;
     let other = start_chat(&app, "").await;
     perform(&app, ANN, &own, "join", "").await;
-    let mut events = Events::of_agent(&app, ANN, None).await;
+    let mut events = events_of(&app, ANN, None).await;
     events.next_named("chat.event").await;
     for id in [&own, &other] {
         TestResponse::send(app.delete(&format!("/genesys/1/service/{id}")))
@@ -151,7 +155,7 @@ async fn the_stream_of_one_chat_ends_with_it(app: TestApp) {
     let app = start(&app, &[]).await;
     let id = start_chat(&app, "").await;
     let path = format!("chats/{id}/events");
-    let mut events = Events::open(request(&app, ANN, Method::GET, &path)).await;
+    let mut events = EventStream::open(request(&app, ANN, Method::GET, &path)).await;
     let first = events.next().await.unwrap();
     assert_eq!(
         (first.id.as_str(), rows(&first.data)),
@@ -195,9 +199,9 @@ async fn availability_selects_the_chats_of_the_stream(app: TestApp) {
     let support = start_chat_of(&app, "support", "").await;
     let joined = start_chat_of(&app, "support", "").await;
     perform(&app, ANN, &joined, "join", "").await;
-    let mut events = Events::of_agent(&app, ANN, None).await;
+    let mut events = events_of(&app, ANN, None).await;
     let chats = events.next().await.unwrap();
-    let ids = |event: &Event| -> Vec<String> {
+    let ids = |event: &ServerEvent| -> Vec<String> {
         let chats = event.data["chats"].as_array().unwrap().iter();
         chats
             .map(|chat| chat["id"].as_str().unwrap().to_owned())
@@ -220,8 +224,8 @@ async fn availability_selects_the_chats_of_the_stream(app: TestApp) {
 
 async fn the_number_of_streams_is_limited(app: TestApp) {
     let app = start(&app, &[("agents.max_streams", "2")]).await;
-    let mut first = Events::of_agent(&app, ANN, None).await;
-    let _second = Events::of_agent(&app, BOB, None).await;
+    let mut first = events_of(&app, ANN, None).await;
+    let _second = events_of(&app, BOB, None).await;
     first.next_named("chats").await;
     let refused = get(&app, ANN, "events").await;
     let message = refused.error_message("Overloaded", 503);
@@ -242,13 +246,9 @@ async fn the_number_of_streams_is_limited(app: TestApp) {
 
 async fn a_stream_ends_with_a_hint_when_the_replica_shuts_down(app: TestApp) {
     let app = start(&app, &[]).await;
-    let mut events = Events::of_agent(&app, ANN, None).await;
+    let mut events = events_of(&app, ANN, None).await;
     events.next_named("chats").await;
     let (end, ()) = futures_util::join!(events.next(), app.stop());
     assert!(end.is_none(), "{end:?}");
-    let retry = events
-        .others
-        .last()
-        .and_then(|last| last.strip_prefix("retry: "));
-    assert!(retry.unwrap().parse::<u64>().unwrap() < 1_000);
+    assert!(events.retry.unwrap() < 1_000);
 }

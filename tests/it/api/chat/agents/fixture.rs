@@ -1,22 +1,16 @@
 //! Fixture of the tests of agents: replicas with three agents, chats, and the events of streams.
 
-use std::time::Duration;
-
 use argon2::{Argon2, Params, PasswordHasher};
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream::BoxStream};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
-use crate::support::{Bodies, TestApp, TestResponse, random_prefix};
+use crate::support::{Bodies, TestApp, TestResponse, event_stream::EventStream, random_prefix};
 
 /// The agents and their passwords; the bot has an API key.
 pub(crate) const ANN: (&str, &str) = ("ann", "correct: horse");
 pub(crate) const BOB: (&str, &str) = ("Bj\u{f6}rn", "p\u{e4}ss");
 pub(crate) const BOT: (&str, &str) = ("bot", "0123456789abcdef:bot");
 pub(crate) const ADMIN_PASSWORD: &str = "sesame";
-/// The time in which an event must arrive.
-const EVENT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A hash with parameters that make it cheap.
 pub(crate) fn hash(password: &str) -> String {
@@ -154,90 +148,15 @@ pub(crate) fn rows(chat: &Value) -> Vec<String> {
     rows.map(row).collect()
 }
 
-/// An event of a stream.
-#[derive(Debug, Clone)]
-pub(crate) struct Event {
-    pub(crate) name: String,
-    pub(crate) id: String,
-    pub(crate) data: Value,
-}
-
-/// An open stream of server-sent events.
-pub(crate) struct Events {
-    chunks: BoxStream<'static, reqwest::Result<Bytes>>,
-    buffer: String,
-    /// The comments and hints that were received.
-    pub(crate) others: Vec<String>,
-}
-
-impl Events {
-    /// Opens a stream.
-    pub(crate) async fn open(request: RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
-        assert_eq!(response.status(), StatusCode::OK);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self::new(response.bytes_stream())
+/// Opens the stream of an agent after an event, if there is one.
+pub(crate) async fn events_of(
+    app: &TestApp,
+    agent: (&str, &str),
+    after: Option<&str>,
+) -> EventStream {
+    let mut request = request(app, agent, Method::GET, "events");
+    if let Some(id) = after {
+        request = request.header("last-event-id", id);
     }
-
-    fn new(chunks: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static) -> Self {
-        Self {
-            chunks: chunks.boxed(),
-            buffer: String::new(),
-            others: Vec::new(),
-        }
-    }
-
-    /// Opens the stream of an agent after an event, if there is one.
-    pub(crate) async fn of_agent(app: &TestApp, agent: (&str, &str), after: Option<&str>) -> Self {
-        let mut request = request(app, agent, Method::GET, "events");
-        if let Some(id) = after {
-            request = request.header("last-event-id", id);
-        }
-        Self::open(request).await
-    }
-
-    /// The next event; `None` at the end of the stream.
-    pub(crate) async fn next(&mut self) -> Option<Event> {
-        tokio::time::timeout(EVENT_TIMEOUT, self.read())
-            .await
-            .unwrap()
-    }
-
-    async fn read(&mut self) -> Option<Event> {
-        loop {
-            while let Some((block, rest)) = self.buffer.split_once("\n\n") {
-                let (block, rest) = (block.to_owned(), rest.to_owned());
-                self.buffer = rest;
-                match parse(&block) {
-                    Some(event) => return Some(event),
-                    None => self.others.push(block),
-                }
-            }
-            let chunk = self.chunks.next().await?.ok()?;
-            self.buffer.push_str(std::str::from_utf8(&chunk).unwrap());
-        }
-    }
-
-    /// The next event with this name; others are skipped.
-    pub(crate) async fn next_named(&mut self, name: &str) -> Event {
-        loop {
-            let event = self.next().await.unwrap();
-            if event.name == name {
-                return event;
-            }
-        }
-    }
-}
-
-fn parse(block: &str) -> Option<Event> {
-    let field = |name: &str| {
-        let mut lines = block.lines();
-        lines.find_map(|line| Some(line.strip_prefix(name)?.trim_start().to_owned()))
-    };
-    let data = field("data:")?;
-    Some(Event {
-        name: field("event:").unwrap_or_default(),
-        id: field("id:").unwrap_or_default(),
-        data: serde_json::from_str(&data).unwrap(),
-    })
+    EventStream::open(request).await
 }

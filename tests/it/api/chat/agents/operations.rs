@@ -1,6 +1,6 @@
 //! Metrics of chats and agents.
 
-use super::fixture::{ANN, Events, client, perform, request, start, start_chat};
+use super::fixture::{ANN, client, events_of, perform, request, start, start_chat};
 use crate::support::{
     Bodies, TestApp, TestResponse, eventually, metrics::Metrics, on_every_kind_of_store,
 };
@@ -18,7 +18,7 @@ async fn chats_agents_and_streams_are_counted(app: TestApp) {
     client(&app, &ids[2], "disconnect", "").await;
     let available = request(&app, ANN, reqwest::Method::PUT, "availability");
     TestResponse::send(available.form_body("available=true")).await;
-    let mut events = Events::of_agent(&app, ANN, None).await;
+    let mut events = events_of(&app, ANN, None).await;
     events.next_named("chats").await;
     // Only the first message of an agent counts.
     for message in ["one", "two"] {

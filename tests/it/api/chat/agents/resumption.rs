@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use super::fixture::{
-    ANN, BOB, Events, client, get, perform, rows, start, start_chat, start_replica,
+    ANN, BOB, client, events_of, get, perform, rows, start, start_chat, start_replica,
 };
 use crate::support::{TestApp, on_every_kind_of_store};
 
@@ -62,7 +62,7 @@ async fn a_resumed_stream_omits_and_repeats_nothing(app: TestApp) {
         while received.len() < CHATS || received.values().any(|rows| rows.len() < total) {
             let app = [&first, second][streams % 2];
             streams += 1;
-            let mut events = Events::of_agent(app, ANN, last.as_deref()).await;
+            let mut events = events_of(app, ANN, last.as_deref()).await;
             // The connection breaks after some events.
             for _ in 0..=streams * 3 % 11 {
                 let event = events.next().await.unwrap();
@@ -99,7 +99,7 @@ async fn chats_that_have_ended_meanwhile_are_completed(app: TestApp) {
         start_chat(&app, "").await,
         start_chat(&app, "").await,
     );
-    let mut events = Events::of_agent(&app, ANN, None).await;
+    let mut events = events_of(&app, ANN, None).await;
     events.next_named("chats").await;
     let mut last = String::new();
     for id in [&ended, &deleted, &left] {
@@ -115,7 +115,7 @@ async fn chats_that_have_ended_meanwhile_are_completed(app: TestApp) {
         .await
         .unwrap();
     perform(&app, ANN, &left, "leave", "").await;
-    let mut events = Events::of_agent(&app, ANN, Some(&last)).await;
+    let mut events = events_of(&app, ANN, Some(&last)).await;
     let chats = events.next().await.unwrap();
     assert_eq!(chats.name, "chats");
     let open: Vec<_> = chats.data["chats"]
