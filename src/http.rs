@@ -47,6 +47,7 @@ mod rejection;
 mod response;
 mod response_body;
 mod response_headers;
+mod root;
 mod routes;
 mod state;
 

@@ -145,7 +145,7 @@ fn new_entry_endpoint(path: &'static str) -> Endpoint {
         .method(Method::POST, post().to(catalog_entries::create_entry))
 }
 
-/// `GET /genesys/1/admin`
-async fn redirect_home() -> HttpResponse {
+/// `GET /` and `GET /genesys/1/admin`
+pub(super) async fn redirect_home() -> HttpResponse {
     redirect_see_other(HOME)
 }

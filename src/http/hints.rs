@@ -1,4 +1,5 @@
-//! Hints in the 404 for paths without a route: the console and the OpenAPI document, if the listener serves them.
+//! Hints in the 404 for paths without a route: the console if the listener serves it, and the settings that enable it
+//! and the API for agents.
 
 use super::{ApiError, listener::ListenerConfig};
 
@@ -9,7 +10,6 @@ const ADMIN_DISABLED_HINT: &str = "; the admin API is disabled: the setting admi
 const AGENT_PREFIX: &str = "/genesys/1/agent";
 const AGENTS_DISABLED_HINT: &str =
     "; the API for agents is disabled: the settings agents.users and agents.api_keys enable it";
-const OPENAPI_HINT: &str = "; the OpenAPI document is at /openapi.json";
 
 /// The hints of a listener. The default gives no hints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,11 +37,8 @@ impl NotFoundHints {
             (Some(false), Some(below)) if below.is_empty() || below.starts_with('/') => {
                 ADMIN_DISABLED_HINT
             }
-            (Some(true), _) if path == "/" => ADMIN_UI_HINT,
-            (Some(false), _) if path == "/" => ADMIN_DISABLED_HINT,
             _ => "",
         };
-        let openapi = if path == "/" { OPENAPI_HINT } else { "" };
         let below = path.strip_prefix(AGENT_PREFIX);
         let is_agent = below.is_some_and(|below| below.is_empty() || below.starts_with('/'));
         let agents = if self.lacks_agents && is_agent {
@@ -49,7 +46,7 @@ impl NotFoundHints {
         } else {
             ""
         };
-        ApiError::NotFound([path, openapi, console, agents].concat())
+        ApiError::NotFound([path, console, agents].concat())
     }
 }
 
@@ -67,11 +64,6 @@ mod tests {
             hints.not_found(path).to_string()
         };
         for (admin_enabled, path, expected) in [
-            (
-                None,
-                "/",
-                "no route matches /; the OpenAPI document is at /openapi.json",
-            ),
             (
                 None,
                 "/genesys/1/admin",
@@ -95,7 +87,7 @@ mod tests {
         ] {
             assert_eq!(message(admin_enabled, path), expected);
         }
-        for path in ["/", "/genesys/1/admin", "/genesys/1/admin/"] {
+        for path in ["/genesys/1/admin", "/genesys/1/admin/"] {
             assert!(message(Some(true), path).ends_with("the console is at /genesys/1/admin/ui"));
             assert!(message(Some(false), path).contains("the setting admin.password enables it"));
         }

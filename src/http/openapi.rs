@@ -36,6 +36,9 @@ mod security;
 pub(super) mod surface;
 mod webhook_events;
 
+/// The name of the API.
+pub(super) const TITLE: &str = "Switchboard API";
+
 const INTRODUCTION: &str = "\
 A service is created from a configured service. It stores strings and binaries until it expires, and the routing \
 side finds them when a call arrives. The Storage API (`/genesys/1/storage/...`) stores data with an expiration time \
@@ -117,6 +120,11 @@ impl Document {
         }
     }
 
+    /// Whether the listener serves the console.
+    pub(super) fn has_console(&self) -> bool {
+        self.surface.admin_enabled
+    }
+
     fn content(&self) -> &Content {
         self.content
             .get_or_init(|| Content::new(self.surface.document(self.list)))
@@ -151,7 +159,7 @@ impl ApiSurface {
         let introduction = parts.map(|(_, text)| text).collect::<Vec<_>>().join("\n\n");
         let mut document = self.enter(|| list(self));
         document.info = InfoBuilder::new()
-            .title("Switchboard API")
+            .title(TITLE)
             .version(VERSION)
             .description(Some(introduction))
             .license(Some(license.build()))

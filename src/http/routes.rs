@@ -23,6 +23,7 @@ use super::{
     endpoint::{Endpoint, route, tree},
     health, metrics,
     openapi::{self, surface::ApiSurface},
+    root,
 };
 
 mod admin;
@@ -235,16 +236,22 @@ pub(super) fn metrics_route() -> Endpoint {
 #[derive(OpenApi)]
 #[openapi(
     components(schemas(super::error::ErrorBody)),
-    paths(health::get_liveness, health::get_readiness, openapi::get_openapi)
+    paths(
+        health::get_liveness,
+        health::get_readiness,
+        openapi::get_openapi,
+        root::get_root
+    )
 )]
 struct HealthApi;
 
 /// The routes of every listener.
-pub(super) fn health_routes() -> [Endpoint; 3] {
+pub(super) fn health_routes() -> [Endpoint; 4] {
     [
         route("/livez").get(health::get_liveness).probe(),
         route("/readyz").get(health::get_readiness).probe(),
         route("/openapi.json").get(openapi::get_openapi),
+        route("/").get(root::get_root),
     ]
 }
 

@@ -53,7 +53,7 @@ async fn requests_are_counted_by_labels_with_fixed_values_only() {
     }
     request(address, Method::from_bytes(b"BREW").unwrap(), &service).await;
     request(address, Method::GET, "/made/up").await;
-    request(address, Method::GET, "/").await;
+    request(address, Method::GET, "/made").await;
 
     let metrics = Metrics::scrape(address).await;
     for (sample, count) in [
