@@ -54,12 +54,16 @@ check-deploy:
 check-java:
 	deploy/check_java
 
-# The benchmark, compared with webdis. Needs wrk.
+# The benchmark, compared with webdis, nginx with Lua, and fastify. Needs wrk.
 bench: tools-bench
 	cargo bench --locked --bench service
 
 tools-test:
 	@.ci/install redis-server prometheus python3 curl openssl chromium chromedriver=chromium-driver node=nodejs npm
 
+# Without nginx, node and oha the benchmark says that they are not installed.
 tools-bench:
 	@.ci/install redis-server wrk webdis
+	-@.ci/install /usr/lib/nginx/modules/ngx_http_lua_module.so=libnginx-mod-http-lua \
+	  /usr/share/lua/5.1/nginx/redis.lua=lua-nginx-redis /usr/share/lua/5.1/cjson/util.lua=lua-cjson node=nodejs npm
+	-@benches/peers/install

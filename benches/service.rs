@@ -1,18 +1,19 @@
 //! The cost of Switchboard: requests per second, CPU time per request, memory per transfer.
 //!
 //! `cargo bench --bench service` starts all servers on free ports of the loopback: a `redis-server`
-//! without persistence, the service as a build of the profile `dist` with its default settings, and, if it is
-//! installed, `webdis`, the HTTP gateway to Redis written in C, for comparison. It takes ten to twelve
-//! minutes, and stops all processes that it started.
+//! without persistence, the service as a build of the profile `dist` with its default settings, and, if they are
+//! installed, peers for comparison: `webdis`, the HTTP gateway to Redis written in C, nginx with Lua, and Node with
+//! fastify. It takes twelve to fourteen minutes, and stops all processes that it started.
 //!
-//! Required: `wrk` and `redis-server`; `webdis` for the comparison; 3 GiB of memory.
+//! Required: `wrk` and `redis-server`; 3 GiB of memory. `make tools-bench` installs them, the peers, and `oha` for the
+//! open loop.
 //!
 //! ```text
 //! cargo bench --bench service                  all parts
 //! cargo bench --bench service -- requests      one part
-//! cargo bench --bench service -- sizes memory  several parts, of: requests, sizes, transfers, footprint,
-//!                                              hostile, overload, bookings, backends,
-//!                                              memory, telemetry, streams, webhooks
+//! cargo bench --bench service -- sizes memory  several parts, of: requests, peers, sizes, transfers,
+//!                                              footprint, hostile, overload, bookings,
+//!                                              backends, memory, telemetry, streams, webhooks
 //! SWITCHBOARD_BENCH_SECONDS=20 cargo bench --bench service
 //! ```
 //!
@@ -24,6 +25,13 @@
 //! and system time of all threads of a process, divided by the number of responses. Reads of one key are
 //! compared with a third server, the ceiling: actix-web alone, which responds with the same bytes, in a
 //! process of its own.
+//!
+//! **Peers** are webdis, nginx with `lua-resty-redis` and a pool of connections, and fastify with `ioredis`, automatic
+//! pipelining and a cluster; nginx and fastify have a worker process for each core. They read one key of 100,000
+//! services at random, from the same hashes, by turns with the service. nginx and fastify have the status, headers and
+//! body of the service, which is checked; webdis has its own body. CPU time and memory are of all processes of a server;
+//! pages that processes share are divided among them. In the **open loop** `oha` sends requests at half of the measured
+//! maximum of each server, by turns too. It measures from the time at which a request should have been sent.
 //!
 //! **Sizes** are 1,000 and 1,000,000 stored services, read at random; each size has its own Redis and
 //! service, and they alternate. The stored services are copies of one that the service created.
@@ -43,9 +51,9 @@
 //! both directions; it also lowers CPU time per request, because waiting requests are then processed in
 //! batches. The report marks a disturbed run; its figures are not valid.
 //!
-//! **Bookings** are requests for access numbers from a group of 100 and from one of 100,000, alternating;
-//! and 50,000 services with a number each that end in the same second, with the time until all numbers
-//! are released and the effect on readers.
+//! **Bookings** are requests for access numbers from a group of 100 and from one of 100,000, alternating, compared with
+//! reads of one key before them; their CPU time includes the release of earlier ones. And 50,000 services with a number
+//! each that end in the same second, with the time until all numbers are released and the effect on readers.
 //!
 //! **Backends** are requests to services on backends: an Orchestration Server and a web service, both
 //! mocked by a thread of the benchmark; and 1,000 concurrent requests that take two seconds each.
@@ -105,8 +113,14 @@ mod machine;
 mod mass_expiry;
 #[path = "service/memory.rs"]
 mod memory;
+#[path = "service/open_loop.rs"]
+mod open_loop;
 #[path = "service/overload.rs"]
 mod overload;
+#[path = "service/peer_servers.rs"]
+mod peer_servers;
+#[path = "service/peers.rs"]
+mod peers;
 #[path = "service/process.rs"]
 mod process;
 #[path = "service/requests.rs"]
@@ -138,8 +152,9 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Rounds of each measurement.
 const ROUNDS: usize = 3;
 
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 13] = [
     "requests",
+    "peers",
     "sizes",
     "transfers",
     "footprint",
@@ -201,6 +216,9 @@ async fn run(parts: &BTreeSet<String>) -> Result<()> {
     print_line(&machine::line()?)?;
     if wanted("requests") {
         requests::run(&setup).await?;
+    }
+    if wanted("peers") {
+        peers::run(&setup).await?;
     }
     if wanted("sizes") {
         sizes::run(&setup).await?;

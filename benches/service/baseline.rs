@@ -5,7 +5,7 @@ use std::{io, net::Ipv4Addr, path::Path, process::Command};
 
 use actix_web::{
     App, HttpResponse, HttpServer,
-    http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA},
+    http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, VARY, X_CONTENT_TYPE_OPTIONS},
     web,
 };
 use reqwest::Client;
@@ -66,5 +66,7 @@ async fn handle() -> HttpResponse {
         .insert_header((CONTENT_TYPE, "application/json;charset=utf-8"))
         .insert_header((CACHE_CONTROL, "no-cache, no-store"))
         .insert_header((PRAGMA, "no-cache"))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((VARY, "Accept"))
         .body(r#"{"FirstName":"Jane"}"#)
 }

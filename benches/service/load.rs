@@ -13,12 +13,13 @@ use crate::{Result, servers::FORM};
 
 /// Connections that saturate the service.
 pub(crate) const CONNECTIONS: usize = 64;
-/// Additional time for `wrk` to exit.
-const GRACE_PERIOD: Duration = Duration::from_secs(15);
+/// Additional time for a client to exit.
+pub(crate) const GRACE_PERIOD: Duration = Duration::from_secs(15);
 /// Prefix of the result line of the script.
 const RESULT_MARKER: &str = "measured";
 
 /// A request, and a text that its response must contain.
+#[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) url: String,
     /// The body of a POST; `None` for a GET.
@@ -29,12 +30,13 @@ pub(crate) struct Request {
     pub(crate) among: Option<u32>,
 }
 
-/// The results of `wrk`.
+/// The results of a client.
 pub(crate) struct Load {
     pub(crate) requests: f64,
     pub(crate) seconds: f64,
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
+    pub(crate) p99_9_ms: f64,
     /// Responses other than success, and connection errors.
     pub(crate) errors: f64,
 }
@@ -53,7 +55,7 @@ impl Request {
                 .post(&self.url)
                 .header("content-type", FORM)
                 .body(form),
-            None => client.get(self.url.replace('*', &format!("{:012}", 0))),
+            None => client.get(self.url_with(&format!("{:012}", 0))),
         };
         let response = request.send().await?;
         let (status, text) = (response.status(), response.text().await?);
@@ -62,6 +64,11 @@ impl Request {
         }
         let Self { url, expected, .. } = self;
         Err(format!("{url}: {status} {text:?}, expected {expected:?} in it").into())
+    }
+
+    /// The URL with `number` in place of the `*`.
+    pub(crate) fn url_with(&self, number: &str) -> String {
+        self.url.replace('*', number)
     }
 
     /// Sends the request as often as possible for a while.
@@ -89,15 +96,13 @@ impl Request {
         command.arg(format!("-c{connections}"));
         command.arg(format!("-d{}s", duration.as_secs()));
         command.arg("-s").arg(script).arg(&self.url);
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut wrk = Wrk(command.spawn()?);
-        let text = wrk.output(duration + GRACE_PERIOD).await?;
+        let text = output(command, duration + GRACE_PERIOD).await?;
         let line = text
             .lines()
             .find_map(|line| line.strip_prefix(RESULT_MARKER));
         let numbers = line.unwrap_or_default().split_whitespace().map(str::parse);
         let numbers: Vec<f64> = numbers.collect::<std::result::Result<_, _>>()?;
-        let [requests, seconds, p50_ms, p99_ms, errors] = numbers[..] else {
+        let [requests, seconds, p50_ms, p99_ms, p99_9_ms, errors] = numbers[..] else {
             return Err(format!("wrk measured nothing:\n{text}").into());
         };
         Ok(Load {
@@ -105,6 +110,7 @@ impl Request {
             seconds,
             p50_ms,
             p99_ms,
+            p99_9_ms,
             errors,
         })
     }
@@ -132,9 +138,9 @@ impl Request {
         let done = format!(
             "function done(summary, latency)
                local e = summary.errors
-               io.write(string.format('{RESULT_MARKER} %.0f %.6f %.3f %.3f %.0f\\n',
+               io.write(string.format('{RESULT_MARKER} %.0f %.6f %.3f %.3f %.3f %.0f\\n',
                  summary.requests, summary.duration / 1e6,
-                 latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+                 latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency:percentile(99.9) / 1e3,
                  e.status + e.connect + e.read + e.write + e.timeout))
              end\n"
         );
@@ -142,25 +148,32 @@ impl Request {
     }
 }
 
-/// A running `wrk`; killed on drop.
-struct Wrk(Child);
+/// The output of a client. It is killed if it does not exit within `limit`.
+pub(crate) async fn output(mut command: Command, limit: Duration) -> Result<String> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    RunningClient(command.spawn()?).output(limit).await
+}
 
-impl Wrk {
+/// A running client; killed on drop.
+struct RunningClient(Child);
+
+impl RunningClient {
     /// The output, which is smaller than the buffer of a pipe.
     async fn output(&mut self, limit: Duration) -> Result<String> {
         let started = Instant::now();
         while self.0.try_wait()?.is_none() {
             if started.elapsed() > limit {
-                return Err("wrk does not exit".into());
+                return Err("the load generator does not exit".into());
             }
             sleep(Duration::from_millis(20)).await;
         }
-        let out = self.0.stdout.take().ok_or("wrk has no output")?;
+        let out = self.0.stdout.take();
+        let out = out.ok_or("the load generator has no output")?;
         Ok(std::io::read_to_string(out)?)
     }
 }
 
-impl Drop for Wrk {
+impl Drop for RunningClient {
     fn drop(&mut self) {
         drop(self.0.kill());
         drop(self.0.wait());

@@ -2,6 +2,7 @@
 
 use std::{
     env, fs,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
 };
@@ -36,10 +37,23 @@ pub(crate) fn line() -> Result<String> {
     ))
 }
 
-/// Whether `tool` is in the path.
+/// Whether `tool` is installed, see [`find_program`].
 pub(crate) fn is_installed(tool: &str) -> bool {
+    find_program(tool).is_some()
+}
+
+/// The folder where `make tools-bench` installs what is not a package of the system.
+pub(crate) const BENCH_TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench-tools");
+
+/// The file of a program: in the path, in `/usr/sbin`, which is not in the path of every user, or in [`BENCH_TOOLS`].
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|directory| directory.join(tool).is_file())
+    let others = [
+        PathBuf::from("/usr/sbin"),
+        Path::new(BENCH_TOOLS).join("bin"),
+    ];
+    let mut directories = env::split_paths(&path).chain(others);
+    directories.find_map(|directory| Some(directory.join(name)).filter(|file| file.is_file()))
 }
 
 fn cpu_model() -> Option<String> {

@@ -63,8 +63,36 @@ impl Process {
         Ok(())
     }
 
+    /// Waits until the process exits by itself, at most for `timeout`.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "destructors cannot wait in another way, and nothing else happens at the end of a part"
+    )]
+    pub(crate) fn wait_for_exit(&mut self, timeout: Duration) {
+        let started = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && started.elapsed() < timeout {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// CPU time of the process and of those that it started.
     pub(crate) fn cpu_seconds(&self) -> Result<f64> {
-        cpu::process_seconds(self.child.id())
+        let processes = cpu::process_tree(self.child.id())?;
+        processes.into_iter().map(cpu::process_seconds).sum()
+    }
+
+    /// The number of processes: this one and those that it started.
+    pub(crate) fn count(&self) -> Result<usize> {
+        Ok(cpu::process_tree(self.child.id())?.len())
+    }
+
+    /// Resident memory of all these processes now, in MiB. Pages that several processes share are divided among them.
+    pub(crate) fn proportional_memory(&self) -> Result<f64> {
+        let processes = cpu::process_tree(self.child.id())?;
+        let sizes = processes
+            .into_iter()
+            .map(|pid| status(Path::new(&format!("/proc/{pid}/smaps_rollup")), "Pss:"));
+        Ok(sizes.sum::<Result<f64>>()? / KIB_PER_MIB)
     }
 
     pub(crate) fn threads(&self) -> Result<f64> {

@@ -67,10 +67,15 @@ impl Kind {
                 Target::AtMost(1.03),
                 Target::AtMost(1.03),
             ]),
-            Self::Write | Self::Create => Some([
+            Self::Write => Some([
                 Target::AtLeast(1.0 / 1.5),
                 Target::AtMost(1.5),
-                Target::None,
+                Target::AtMost(2.2),
+            ]),
+            Self::Create => Some([
+                Target::AtLeast(0.6),
+                Target::AtMost(1.5),
+                Target::AtMost(4.0),
             ]),
         }
     }

@@ -7,6 +7,7 @@ use reqwest::Client;
 use crate::{
     ROUNDS, Result, cpu,
     load::{Load, Request},
+    open_loop,
     process::Process,
     servers::Redis,
     setup::Setup,
@@ -22,6 +23,8 @@ pub(crate) struct Measured<'a> {
     pub(crate) what: &'static str,
     pub(crate) by: &'static str,
     pub(crate) request: Request,
+    /// Requests per second of an open loop; `None` for as many as possible.
+    rate: Option<f64>,
     process: &'a Process,
     redis: &'a Redis,
     rounds: Vec<Round>,
@@ -40,7 +43,7 @@ struct CpuUsage {
     at: Instant,
     server: f64,
     redis: f64,
-    /// Of the benchmark and of `wrk`.
+    /// Of the benchmark and of the load generator.
     benchmark: f64,
     machine: f64,
 }
@@ -68,9 +71,19 @@ impl<'a> Measured<'a> {
             what,
             by,
             request,
+            rate: None,
             process,
             redis,
             rounds: Vec::new(),
+        }
+    }
+
+    /// The same request at a fixed rate: the fraction `of_maximum` of the requests per second measured here.
+    pub(crate) fn open_loop(&self, what: &'static str, of_maximum: f64) -> Self {
+        let request = self.request.clone();
+        Self {
+            rate: Some(self.requests_per_second() * of_maximum),
+            ..Self::new((what, self.by), request, self.process, self.redis)
         }
     }
 
@@ -83,7 +96,10 @@ impl<'a> Measured<'a> {
 
     pub(crate) async fn round(&mut self, setup: &Setup) -> Result<()> {
         let before = self.cpu_usage()?;
-        let load = self.request.load(setup.round, setup.directory()).await?;
+        let load = match self.rate {
+            Some(rate) => open_loop::load(&self.request, rate, setup.round).await?,
+            None => self.request.load(setup.round, setup.directory()).await?,
+        };
         let used = self.cpu_usage()?.since(&before);
         let measured = used.server + used.redis + used.benchmark;
         let others =
@@ -222,6 +238,7 @@ impl<'a> Measured<'a> {
                 "highest",
                 "p50 ms",
                 "p99 ms",
+                "p99.9 ms",
                 "CPU us",
                 "Redis us",
                 "others",
@@ -235,6 +252,7 @@ impl<'a> Measured<'a> {
         let (lowest, highest) = (rates.first(), rates.last());
         let p50 = median(&self.round_values(|round| round.load.p50_ms));
         let p99 = self.p99_ms();
+        let p99_9 = median(&self.round_values(|round| round.load.p99_9_ms));
         vec![
             self.what.to_owned(),
             self.by.to_owned(),
@@ -243,6 +261,7 @@ impl<'a> Measured<'a> {
             format!("{:.0}", highest.unwrap_or(&f64::NAN)),
             format!("{p50:.2}"),
             format!("{p99:.2}"),
+            format!("{p99_9:.2}"),
             format!("{:.1}", self.cpu_us()),
             format!("{:.1}", self.redis_us()),
             format!("{:.2}", self.background_load()),

@@ -59,6 +59,10 @@ impl Redis {
         Ok(redis)
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
