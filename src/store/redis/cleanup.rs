@@ -40,8 +40,10 @@ const LEASE_RENEW_INTERVAL: Duration = Duration::from_secs(1);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// The interval of the search for bookings of ended services.
 const RECONCILE_INTERVAL: Duration = Duration::from_secs(10);
-/// The number of services cleaned up at once: as many as Redis processes in about a millisecond.
+/// The number of services cleaned up at once: as many as Redis processes in about a millisecond; and the number of such
+/// batches at the same time, because each takes several round trips.
 const BATCH: usize = 64;
+const CONCURRENT_BATCHES: usize = 4;
 /// The maximum number of queued ended services; the sweep finds those that are dropped.
 const MAX_QUEUED_SERVICES: usize = 100_000;
 /// The maximum number of queued services whose sessions are to be terminated; the sweep finds those that
@@ -128,7 +130,7 @@ impl RedisStore {
 
 impl Cleaner<'_> {
     async fn run(&mut self, mut queue: mpsc::Receiver<ServiceId>) {
-        let mut ended = Vec::with_capacity(BATCH);
+        let mut ended = Vec::with_capacity(CONCURRENT_BATCHES * BATCH);
         let mut failing = false;
         let mut ticks = time::interval(LEASE_RENEW_INTERVAL);
         ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
@@ -137,7 +139,7 @@ impl Cleaner<'_> {
                 biased;
                 _ = ticks.tick() => self.tick().await,
                 Ok(()) = self.groups.changed() => self.sync_groups().await,
-                _ = queue.recv_many(&mut ended, BATCH) => {
+                _ = queue.recv_many(&mut ended, CONCURRENT_BATCHES * BATCH) => {
                     let candidates: Vec<CleanupCandidate> = ended.drain(..).map(CleanupCandidate::from_notification).collect();
                     if self.is_leader() { self.release_all(&candidates).await } else { Ok(()) }
                 }
@@ -234,8 +236,8 @@ impl Cleaner<'_> {
             if due.is_empty() {
                 break;
             }
-            for batch in due.chunks(BATCH) {
-                self.release_all(batch).await?;
+            for batches in due.chunks(CONCURRENT_BATCHES * BATCH) {
+                self.release_all(batches).await?;
             }
         }
         let groups = self.groups.borrow().clone();

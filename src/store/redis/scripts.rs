@@ -96,12 +96,17 @@ pub(super) static LEASE: LazyLock<LuaScript> =
 /// Books a number.
 pub(super) static BOOK_NUMBER: LazyLock<LuaScript> =
     LazyLock::new(|| with_booking_functions(include_str!("scripts/book_number.lua")));
+/// Books a number and writes events.
+pub(super) static BOOK_NUMBER_WITH_EVENTS: LazyLock<LuaScript> =
+    LazyLock::new(|| with_booking_events(&[include_str!("scripts/book_number.lua")]));
 /// Finds the booking of a call.
 pub(super) static MATCH_BOOKING: LazyLock<LuaScript> =
     LazyLock::new(|| with_booking_functions(include_str!("scripts/match_booking.lua")));
 /// Releases bookings.
-pub(super) static RELEASE: LazyLock<LuaScript> =
-    LazyLock::new(|| with_booking_functions(include_str!("scripts/release.lua")));
+pub(super) static RELEASE: LazyLock<LuaScript> = LazyLock::new(|| {
+    let release = include_str!("scripts/booking_release.lua");
+    with_booking_events(&[release, include_str!("scripts/release.lua")])
+});
 /// Changes the expiration of bookings.
 pub(super) static EXTEND_BOOKINGS: LazyLock<LuaScript> =
     LazyLock::new(|| with_booking_functions(include_str!("scripts/extend_bookings.lua")));
@@ -193,7 +198,7 @@ pub(super) static PREVIEWS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/previews.lua")));
 
 /// All scripts. Each connection loads them when it opens, so that `EVALSHA` finds them.
-pub(super) fn all() -> [&'static LuaScript; 51] {
+pub(super) fn all() -> [&'static LuaScript; 52] {
     [
         &CREATE,
         &CREATE_WITH_EVENT,
@@ -215,6 +220,7 @@ pub(super) fn all() -> [&'static LuaScript; 51] {
         &RESCHEDULE_CLEANUP,
         &LEASE,
         &BOOK_NUMBER,
+        &BOOK_NUMBER_WITH_EVENTS,
         &MATCH_BOOKING,
         &RELEASE,
         &EXTEND_BOOKINGS,
@@ -251,7 +257,14 @@ pub(super) fn all() -> [&'static LuaScript; 51] {
 
 /// Prepends the functions of the booking scripts to a script.
 fn with_booking_functions(script: &str) -> LuaScript {
-    with_events(&[include_str!("scripts/bookings.lua"), script])
+    with_clock(&[include_str!("scripts/bookings.lua"), script])
+}
+
+/// Prepends the functions that write events about bookings to the parts of a booking script.
+fn with_booking_events(parts: &[&str]) -> LuaScript {
+    let functions = include_str!("scripts/bookings.lua");
+    let events = include_str!("scripts/booking_events.lua");
+    with_events(&[functions, events, &parts.concat()])
 }
 
 /// Prepends the functions of the chat scripts to a script.

@@ -232,8 +232,10 @@ impl GroupState {
         });
         if !others {
             self.by_number.remove(subscriber);
-            if self.numbers.contains_key(&entry.number.text) {
-                self.add_free(&entry.number.text.clone(), now.millis());
+            let number = &entry.number.text;
+            // A shared number remains free while it is booked.
+            if self.numbers.contains_key(number) && !self.free_keys.contains_key(number) {
+                self.add_free(&number.clone(), now.millis());
             }
         }
         Some(entry)

@@ -1,11 +1,11 @@
 //! The arguments and the reply of the script that books a number.
 
-use std::time::Duration;
+use std::{fmt::Debug, time::Duration};
 
 use serde_json::json;
 
 use crate::model::{
-    AllocationStrategy, Booking, BookingId, BookingRequest, Group, PoolUsage, StoreError,
+    AllocationStrategy, Booking, BookingId, Group, PoolUsage, StoreError,
     webhook::{BookingWebhooks, Subscription},
 };
 
@@ -37,21 +37,25 @@ pub(super) fn parse_booking(
     group: &Group,
     id: BookingId,
     expires_in: Duration,
-    request: &BookingRequest,
     reply: Vec<String>,
 ) -> Result<Booking, StoreError> {
-    let [number, code, size, free] = <[String; 4]>::try_from(reply)
-        .map_err(|reply| StoreError::Corrupt(format!("booked number: {reply:?}")))?;
-    let count = |text: &str| text.parse().unwrap_or_default();
+    let corrupt = |what: &dyn Debug| StoreError::Corrupt(format!("booked number: {what:?}"));
+    let mut reply = reply.into_iter();
+    let (Some(number), Some(code)) = (reply.next(), reply.next()) else {
+        return Err(corrupt(&reply));
+    };
+    let count =
+        |text: Option<String>| text.map(|text| text.parse().map_err(|_error| corrupt(&text)));
+    let (size, free) = (
+        count(reply.next()).transpose()?,
+        count(reply.next()).transpose()?,
+    );
     Ok(Booking {
         id,
         group: group.name.clone(),
         number,
         code: Some(code).filter(|code| !code.is_empty()),
         expires_in,
-        pool: request.include_pool.then(|| PoolUsage {
-            size: count(&size),
-            free: count(&free),
-        }),
+        pool: size.zip(free).map(|(size, free)| PoolUsage { size, free }),
     })
 }

@@ -5,10 +5,11 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use redis::{Cmd, cmd};
 use tracing::warn;
 
-use super::{Cleaner, CleanupCandidate};
+use super::{BATCH, Cleaner, CleanupCandidate};
 use crate::{
     model::{BackendSession, BookingId, ServiceId, StoreError, Timestamp},
     store::{
@@ -32,13 +33,18 @@ const CORRUPT_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 const OUTBOX_RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
 impl Cleaner<'_> {
-    /// Releases the resources of those of `ended` that have ended. One whose resources cannot be released does
-    /// not prevent the release of the others.
+    /// Releases the resources of those of `ended` that have ended, in concurrent batches. One whose resources cannot be
+    /// released does not prevent the release of the others.
     pub(super) async fn release_all(
         &mut self,
         ended: &[CleanupCandidate],
     ) -> Result<(), StoreError> {
         self.renew_lease_if_due().await?;
+        let batches = ended.chunks(BATCH).map(|batch| self.release_each(batch));
+        join_all(batches).await.into_iter().collect()
+    }
+
+    async fn release_each(&self, ended: &[CleanupCandidate]) -> Result<(), StoreError> {
         match self.release_batch(ended).await {
             Err(StoreError::Bug(_) | StoreError::Corrupt(_)) => {}
             other => return other,

@@ -12,21 +12,31 @@ local offset = clock_offset(ARGV[1])
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local fields = redis.call('HMGET', KEYS[1], '_end', '_hook')
   local has_events = fields[2] and tostring(redis.call('EXISTS', KEYS[3]))
-  return {0, fields[1] and format_millis(fields[1] - offset) or '0', has_events}
+  return {0, fields[1] and to_server_time(fields[1], -offset) or '0', has_events}
 end
-if redis.call('EXISTS', KEYS[2]) == 0 then
+local owned = redis.call('HGETALL', KEYS[2])
+if #owned == 0 then
   -- Events remain if its resources were lost.
   return {1, ARGV[1], redis.call('EXISTS', KEYS[3]) == 1 and 'hook:-:' or nil}
 end
-local since = redis.call('HGET', KEYS[2], '_over')
+local since
+for i = 1, #owned, 2 do
+  if owned[i] == '_over' then
+    since = owned[i + 1]
+  end
+end
+if not since then
+  owned[#owned + 1] = '_over'
+end
 if not since or since == '' then
-  since = format_millis(server_now)
+  since = server_time
 end
 -- If memory is full, Redis rejects a script whose first write allocates, but not later writes.
 redis.call('HDEL', KEYS[2], '_over')
 redis.call('HSET', KEYS[2], '_over', since)
-local reply = {1, format_millis(since - offset)}
-for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
+local reply = {1, to_server_time(since, -offset)}
+for i = 1, #owned, 2 do
+  local field = owned[i]
   local subscription, definition = string.match(field, '^hook:([^-p].-):(.*)$')
   if subscription then
     redis.call('HDEL', KEYS[2], field)

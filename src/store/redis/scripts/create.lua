@@ -15,17 +15,21 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   return {0, redis.call('HGET', KEYS[1], '_answer')}
 end
 local offset = clock_offset(ARGV[1])
-local created, expires_at = ARGV[2] + offset, ARGV[3] + offset
+local created, expires_at = to_server_time(ARGV[2], offset), to_server_time(ARGV[3], offset)
 local owned = tonumber(ARGV[7])
 local is_custom = ARGV[8 + owned] == '1'
 local next_arg = 9 + owned
 local last_blob = ARGV[5] == '' and #KEYS or #KEYS - 1
-if owned > 0 and not is_custom and redis.call('HEXISTS', KEYS[2], '_over') == 1 then
-  return {2}
-end
-for i = 8, 7 + owned do
-  if string.sub(ARGV[i], 1, 5) == 'book:' and redis.call('HEXISTS', KEYS[2], ARGV[i]) == 0 then
+local reply = {1}
+if owned > 0 then
+  local recorded = redis.call('HMGET', KEYS[2], '_over', unpack(ARGV, 8, 7 + owned))
+  if recorded[1] and not is_custom then
     return {2}
+  end
+  for i = 8, 7 + owned do
+    if string.sub(ARGV[i], 1, 5) == 'book:' and not recorded[i - 6] then
+      return {2}
+    end
   end
 end
 for i = 3, last_blob do
@@ -34,7 +38,6 @@ for i = 3, last_blob do
   end
   next_arg = next_arg + 1
 end
-local reply = {1}
 if is_custom then
   for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
     if field ~= '_over' then
@@ -42,18 +45,22 @@ if is_custom then
     end
   end
 end
--- `own` first: the cleanup releases resources in it that have no service.
+-- `own` first: the cleanup releases resources in it that have no service. A booking is recorded already.
 for i = 8, 7 + owned do
-  redis.call('HSET', KEYS[2], ARGV[i], '')
+  if string.sub(ARGV[i], 1, 5) ~= 'book:' then
+    redis.call('HSET', KEYS[2], ARGV[i], '')
+  end
 end
+redis.call('HSET', KEYS[1], '_created', created, '_end', expires_at, unpack(ARGV, next_arg))
+-- If memory is full, Redis rejects a script whose first write allocates, but not later writes; therefore the
+-- expirations are last.
+redis.call('PEXPIREAT', KEYS[1], expires_at)
 if owned > 0 then
   redis.call('PEXPIREAT', KEYS[2], format_millis(expires_at + ARGV[4]))
 end
 for i = 3, last_blob do
-  redis.call('PEXPIREAT', KEYS[i], format_millis(expires_at))
+  redis.call('PEXPIREAT', KEYS[i], expires_at)
 end
-redis.call('HSET', KEYS[1], '_created', format_millis(created), '_end', format_millis(expires_at), unpack(ARGV, next_arg))
-redis.call('PEXPIREAT', KEYS[1], format_millis(expires_at))
 if is_custom then
   -- A cleanup of the earlier use that has begun does not concern the new resources.
   redis.call('HDEL', KEYS[2], '_over')

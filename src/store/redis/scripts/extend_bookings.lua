@@ -3,11 +3,12 @@
 -- ARGV    1 now (ms)   2 expiration of the service (ms)   3.. bookings
 -- returns 1
 -- cost    O(log n) per booking
-local expires_at = ARGV[2] + clock_offset(ARGV[1])
+local expires_at = to_server_time(ARGV[2], clock_offset(ARGV[1]))
 for i = 3, #ARGV do
   local booking = read_booking(ARGV[i])
   if booking then
-    redis.call('ZADD', booked, format_millis(math.min(expires_at, tonumber(booking.max_until))), ARGV[i])
+    local is_later = tonumber(expires_at) > tonumber(booking.max_until)
+    redis.call('ZADD', booked, is_later and booking.max_until or expires_at, ARGV[i])
   end
 end
 return 1

@@ -9,4 +9,4 @@ end
 if ARGV[3] == '' then
   return redis.call('UNLINK', KEYS[1])
 end
-return redis.call('PEXPIREAT', KEYS[1], format_millis(ARGV[3] + clock_offset(ARGV[2])))
+return redis.call('PEXPIREAT', KEYS[1], to_server_time(ARGV[3], clock_offset(ARGV[2])))

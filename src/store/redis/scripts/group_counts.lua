@@ -6,7 +6,7 @@
 local missing_codes = 0
 for _, id in ipairs(redis.call('ZRANGE', booked, 0, 19)) do
   local booking = read_booking(id)
-  if booking and booking.code ~= '' and redis.call('HEXISTS', codes, join_lines(booking.subscriber, booking.code)) == 0 then
+  if booking and booking.code ~= '' and redis.call('HEXISTS', codes, booking.subscriber .. '\n' .. booking.code) == 0 then
     missing_codes = missing_codes + 1
   end
 end

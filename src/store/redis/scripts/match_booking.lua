@@ -3,34 +3,32 @@
 -- ARGV    1 code or ''   2 '' or a booking: only older ones match
 --         3.. three lists, each preceded by its length: regions that the call was parsed with, dialed
 --         subscribers, callers (none: any; the first one that has a booking is used)
--- returns {1, booking, service} | {0} no match | {4} call again
+-- returns {1, booking, service} | {0} no match
+--         {4} release expired bookings and call again
 --         {4, region ...} parse the call with these regions too and call again: numbers that were
 --         parsed with them may be booked
--- cost    O(log n) per subscriber and caller, and per expired booking that was found; those are released,
---         at most 100 per call
-local now, code = server_now, ARGV[1]
-local before = ARGV[2] ~= '' and ARGV[2] or nil
-local next_arg = 3
+-- cost    O(log n) per subscriber and caller, and per expired booking that was found, at most 100
+local code, before, next_arg = ARGV[1], ARGV[2], 3
+if before == '' then
+  before = nil
+end
 local function read_list()
-  local length, values = tonumber(ARGV[next_arg]), {}
-  for i = 1, length do
-    values[i] = ARGV[next_arg + i]
-  end
-  next_arg = next_arg + length + 1
-  return values
+  local first = next_arg + 1
+  next_arg = first + ARGV[next_arg]
+  return {unpack(ARGV, first, next_arg - 1)}
 end
-local known_regions = {}
-for _, region in ipairs(read_list()) do
-  known_regions[region] = true
-end
-local dialed_numbers, callers = read_list(), read_list()
+local known_regions, dialed_numbers, callers = read_list(), read_list(), read_list()
 if #callers == 0 then
-  callers = {''}
+  callers[1] = ''
 end
 
 local retry_reply, recorded = {4}, redis.call('HGETALL', regions)
 for i = 1, #recorded, 2 do
-  if tonumber(recorded[i + 1]) > now and not known_regions[recorded[i]] then
+  local is_known = tonumber(recorded[i + 1]) <= server_now
+  for _, region in ipairs(known_regions) do
+    is_known = is_known or region == recorded[i]
+  end
+  if not is_known then
     retry_reply[#retry_reply + 1] = recorded[i]
   end
 end
@@ -38,43 +36,51 @@ if #retry_reply > 1 then
   return retry_reply
 end
 
+local expired = 0
+local function is_active(id)
+  if tonumber(redis.call('ZSCORE', booked, id) or 0) > server_now then
+    return true
+  end
+  expired = expired + 1
+  return false
+end
+
+-- Returns the newest booking of one number and caller that is active, if at most 100 expired ones are newer.
 local function newest_for(dialed, caller)
   if code ~= '' then
-    local id = redis.call('HGET', codes, join_lines(dialed, code))
-    local booking = id and not (before and id >= before) and read_booking(id)
-    return booking and (caller == '' or booking.caller == caller) and booking
+    local id = redis.call('HGET', codes, dialed .. '\n' .. code)
+    local booking = id and not (before and id >= before) and is_active(id) and read_booking(id)
+    return booking and (caller == '' or booking.caller == caller) and booking or nil
   end
-  local entry
+  local prefix, id = 'n\n' .. dialed, before
   if caller ~= '' then
-    entry = newest_entry(join_lines('p', dialed, caller), before)
-  else
-    entry = newest_entry(join_lines('n', dialed), before)
+    prefix = 'p\n' .. dialed .. '\n' .. caller
   end
-  return entry and read_booking(string.match(entry, '[^\n]*$'))
-end
-local function newest_match()
-  for _, caller in ipairs(callers) do
-    local found
-    for _, dialed in ipairs(dialed_numbers) do
-      local booking = newest_for(dialed, caller)
-      if booking and (not found or booking.id > found.id) then
-        found = booking
-      end
+  while expired < 100 do
+    local entry = newest_entry(prefix, id)
+    if not entry then
+      return nil
     end
-    if found then
-      return found
+    id = string.sub(entry, #prefix + 2)
+    if is_active(id) then
+      return read_booking(id)
     end
   end
 end
-for _ = 1, 100 do
-  local booking = newest_match()
-  if not booking then
-    return {0}
+
+for _, caller in ipairs(callers) do
+  local found
+  for _, dialed in ipairs(dialed_numbers) do
+    local booking = newest_for(dialed, caller)
+    if booking and (not found or booking.id > found.id) then
+      found = booking
+    end
   end
-  local expires_at = tonumber(redis.call('ZSCORE', booked, booking.id)) or 0
-  if expires_at > now then
-    return {1, booking.id, booking.service}
+  if expired >= 100 then
+    return {4}
   end
-  release_booking(booking.id, now, 'l')
+  if found then
+    return {1, found.id, found.service}
+  end
 end
-return {4}
+return {0}

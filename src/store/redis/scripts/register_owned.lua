@@ -8,7 +8,7 @@
 -- cost    O(1), for a repetition O(resources)
 -- In a retry the service may exist already; then its own expiration is used.
 local offset = clock_offset(ARGV[1])
-local expires_at = redis.call('HGET', KEYS[1], '_end') or (ARGV[3] ~= '' and ARGV[3] + offset)
+local expires_at = redis.call('HGET', KEYS[1], '_end') or (ARGV[3] ~= '' and to_server_time(ARGV[3], offset))
 if not expires_at or redis.call('HEXISTS', KEYS[2], '_over') == 1 then
   return {0}
 end
@@ -26,4 +26,4 @@ if suffix ~= '' then
 end
 redis.call('HSET', KEYS[2], field, '')
 redis.call('PEXPIREAT', KEYS[2], format_millis(expires_at + ARGV[4]))
-return {1, format_millis(expires_at - offset), field}
+return {1, to_server_time(expires_at, -offset), field}

@@ -11,12 +11,13 @@ for _, id in ipairs(ids) do
   if not redis.call('ZSCORE', booked, id) then
     changed = changed + redis.call('ZADD', booked, booking.max_until, id)
   end
-  changed = changed + redis.call('ZADD', index, 0, join_lines('n', booking.subscriber, id))
+  changed = changed + redis.call('ZADD', index, 0, 'n\n' .. booking.subscriber .. '\n' .. id)
   if booking.caller ~= '' then
-    changed = changed + redis.call('ZADD', index, 0, join_lines('p', booking.subscriber, booking.caller, id))
+    changed = changed + redis.call('ZADD', index, 0,
+      'p\n' .. booking.subscriber .. '\n' .. booking.caller .. '\n' .. id)
   end
-  if booking.code ~= '' and redis.call('HEXISTS', codes, join_lines(booking.subscriber, booking.code)) == 0 then
-    changed = changed + redis.call('HSET', codes, join_lines(booking.subscriber, booking.code), id)
+  if booking.code ~= '' then
+    changed = changed + redis.call('HSETNX', codes, booking.subscriber .. '\n' .. booking.code, id)
   end
   booked_subscribers[booking.subscriber] = true
   -- The number may have been parsed with another region.

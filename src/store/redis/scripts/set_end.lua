@@ -16,22 +16,23 @@ local owned, unknown = known_resources(KEYS[2], fields[2], ARGV[4], 8)
 if not owned then
   return unknown
 end
-local expires_at = ARGV[2] + clock_offset(ARGV[1])
+local offset = clock_offset(ARGV[1])
+local expires_at = to_server_time(ARGV[2], offset)
 local outbox, hook
 for i = 3, #KEYS do
   local field = ARGV[i + 5]
   if string.sub(field, 1, 5) == 'hook:' then
     outbox, hook = KEYS[i], field
   elseif owned[field] then -- a binary replaced meanwhile retains its short TTL
-    redis.call('PEXPIREAT', KEYS[i], format_millis(expires_at))
+    redis.call('PEXPIREAT', KEYS[i], expires_at)
   end
 end
 redis.call('PEXPIREAT', KEYS[2], format_millis(expires_at + ARGV[3]))
-redis.call('HSET', KEYS[1], '_end', format_millis(expires_at))
+redis.call('HSET', KEYS[1], '_end', expires_at)
 if ARGV[5] ~= '' then
   redis.call('HSET', KEYS[1], '_answer', ARGV[5])
 end
-redis.call('PEXPIREAT', KEYS[1], format_millis(expires_at))
+redis.call('PEXPIREAT', KEYS[1], expires_at)
 if not owned[hook] then
   return {1}
 end
@@ -45,6 +46,6 @@ if pending == 'p' and ARGV[6] == '1' then
   end
 elseif pending == '' and ARGV[6] == '0' and string.find(subscription, 'x', 1, true) then
   write_service_event(outbox, 'service.expiration_updated', ARGV[7], definition, time[1] .. '.' .. time[2],
-    {expires_at = expires_at})
+    {expires_at = tonumber(expires_at)})
 end
 return {1}

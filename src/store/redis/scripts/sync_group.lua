@@ -20,7 +20,7 @@ end
 for i = 3, #ARGV, 3 do
   local number, subscriber = ARGV[i], ARGV[i + 1]
   if redis.call('HSET', numbers, number, subscriber) == 1 then
-    local prefix = join_lines('n', subscriber)
+    local prefix = 'n\n' .. subscriber
     if not newest_entry(prefix) then
       redis.call('ZADD', free, 'NX', ARGV[i + 2], number)
     end

@@ -17,18 +17,12 @@
 --         {4, idempotency key or '', field, ...} see set_end.lua; the field `_own` if own is missing in KEYS
 -- cost    O(names touched); O(keys of the service) near the limit; with a TTL O(binaries)
 -- revision.lua precedes this script; with a TTL, also clock.lua and resources.lua.
-local next_arg = 8
-local function read_range()
-  local n = tonumber(ARGV[next_arg])
-  local first = next_arg + 1
-  next_arg = first + n
-  return first, next_arg - 1
-end
-local b1, bn = read_range()
-local d1, dn = read_range()
-local s1, sn = read_range()
-local new_blobs = tonumber(ARGV[next_arg])
-local n1 = next_arg + 1
+-- First and last argument of each list.
+local b1, bn = 9, 8 + ARGV[8]
+local d1, dn = bn + 2, bn + 1 + ARGV[bn + 1]
+local s1, sn = dn + 2, dn + 1 + ARGV[dn + 1]
+local new_blobs = tonumber(ARGV[sn + 1])
+local n1 = sn + 2
 local o1 = n1 + 2 * new_blobs
 
 local current = redis.call('HMGET', KEYS[1], '_end', '_rev', '_watch', unpack(ARGV, b1, bn))
