@@ -14,7 +14,7 @@ use super::{
     keys::{self, Field, OwnedResource},
     millis,
     script_reply::{self, ScriptReply, revision_of},
-    scripts::{CREATE, CREATE_WITH_EVENT, DELETE, DELETE_WITH_EVENT, evalsha},
+    scripts::{CREATE, CREATE_PLAIN, CREATE_WITH_EVENT, DELETE, DELETE_WITH_EVENT, evalsha},
     storage::condition_argument,
 };
 use crate::{
@@ -34,6 +34,7 @@ const OUTBOX_CHECK_DELAY: Duration = Duration::from_secs(10);
 #[async_trait]
 impl ServiceStore for RedisStore {
     async fn create(&self, service: NewService) -> Result<CreateResult, StoreError> {
+        let hook = subscription_of(&service);
         let NewService { id, end, data, .. } = service;
         let binaries: Vec<Binary> = binaries(&data).cloned().collect();
         let blobs = binaries
@@ -46,14 +47,6 @@ impl ServiceStore for RedisStore {
             .map(|binary| keys::owned_blob_field(&binary.blob));
         let booking = service.booking.iter();
         let booking = booking.map(|booking| keys::owned_booking_field(&booking.group, &booking.id));
-        let hook = service.webhook.map(|webhook| {
-            let pending = if service.is_pending {
-                keys::PENDING_HOOK
-            } else {
-                ""
-            };
-            [pending, &webhook.code()].concat()
-        });
         let hook_field = hook.as_ref();
         let hook_field =
             hook_field.map(|hook| keys::owned_webhook_field(hook, &service.definition));
@@ -65,22 +58,29 @@ impl ServiceStore for RedisStore {
             && service
                 .webhook
                 .is_some_and(|webhook| webhook.events.contains(EventType::ServiceCreated));
-        let mut script = &CREATE;
-        if has_event {
+        // Without an idempotency key no client knows a generated id.
+        let is_plain = keys.len() == 1 && service.idempotency.is_none();
+        let script = if is_plain {
+            &CREATE_PLAIN
+        } else if has_event {
             keys.push(self.keys.events(&id));
-            script = &CREATE_WITH_EVENT;
-        }
+            &CREATE_WITH_EVENT
+        } else {
+            &CREATE
+        };
         let mut create = evalsha(script, &keys);
         create.arg(self.redis.now()?.millis());
         create.arg(service.created.millis()).arg(end.millis());
-        create.arg(millis(OWNED_TTL_MARGIN));
-        let event = hook.as_deref().filter(|_| has_event);
-        create.arg(event.unwrap_or_default());
-        create.arg(event.map_or("", |_| id.as_str()));
-        create.arg(owned.len()).arg(&owned);
-        create.arg(u8::from(id.is_custom()));
-        for binary in &binaries {
-            create.arg(binary.chunks());
+        if !is_plain {
+            create.arg(millis(OWNED_TTL_MARGIN));
+            let event = hook.as_deref().filter(|_| has_event);
+            create.arg(event.unwrap_or_default());
+            create.arg(event.map_or("", |_| id.as_str()));
+            create.arg(owned.len()).arg(&owned);
+            create.arg(u8::from(id.is_custom()));
+            for binary in &binaries {
+                create.arg(binary.chunks());
+            }
         }
         create.arg(keys::DEFINITION).arg(service.definition);
         if let Some(user) = service.gms_user {
@@ -331,4 +331,14 @@ impl RedisStore {
         add.arg(self.redis.now()?.millis()).arg(id.as_str());
         Ok(add)
     }
+}
+
+/// The field `_hook` of a service with a webhook.
+fn subscription_of(service: &NewService) -> Option<String> {
+    let code = service.webhook?.code();
+    Some(if service.is_pending {
+        [keys::PENDING_HOOK, &code].concat()
+    } else {
+        code
+    })
 }

@@ -26,7 +26,7 @@ local function booked_reply(number, code)
   end
   local size, available = redis.call('HLEN', numbers), redis.call('ZCARD', free)
   if kind == 'exclusive' then -- expired bookings count as free
-    available = math.min(size, available + redis.call('ZCOUNT', booked, '-inf', server_time))
+    available = math.min(size, available + redis.call('ZCOUNT', booked, '-inf', server_now))
   end
   return {1, number, code, tostring(size), tostring(available)}
 end
@@ -71,7 +71,7 @@ local function take_exclusive()
     if subscriber and not newest_entry('n\n' .. subscriber) then
       local code = take_code(subscriber)
       if not code then
-        redis.call('ZADD', free, server_time, number)
+        redis.call('ZADD', free, server_now, number)
       end
       return number, subscriber, code
     end
@@ -88,7 +88,7 @@ local function take_shared()
     end
     subscriber = number and redis.call('HGET', numbers, number)
     if subscriber then
-      redis.call('ZADD', free, server_time, number)
+      redis.call('ZADD', free, server_now, number)
       local code = take_code(subscriber)
       if code then
         return number, subscriber, code
@@ -111,7 +111,7 @@ local function write_exhausted_events()
     if server_now - (redis.call('HGET', KEYS[10], endpoint) or 0) < 60000 then
       return false
     end
-    redis.call('HSET', KEYS[10], endpoint, server_time)
+    redis.call('HSET', KEYS[10], endpoint, server_now)
     redis.call('PEXPIRE', KEYS[10], 60000)
     return true
   end)

@@ -29,7 +29,7 @@ local function release_booking(id, reason)
   if not redis.call('ZSCORE', free, number) and not newest_entry('n\n' .. subscriber)
     and redis.call('HEXISTS', numbers, number) == 1
   then
-    redis.call('ZADD', free, server_time, number)
+    redis.call('ZADD', free, server_now, number)
   end
   if booking.hooks ~= '' then
     write_number_events(reason, booking.hooks, id, booking)
@@ -39,7 +39,7 @@ end
 
 -- Releases expired bookings, oldest first, at most `limit`. Returns their number.
 local function release_expired(limit)
-  local expired = redis.call('ZRANGEBYSCORE', booked, '-inf', server_time, 'LIMIT', 0, limit)
+  local expired = redis.call('ZRANGEBYSCORE', booked, '-inf', server_now, 'LIMIT', 0, limit)
   for _, id in ipairs(expired) do
     if not release_booking(id, 'l') then
       redis.call('ZREM', booked, id)

@@ -29,7 +29,7 @@ if not since then
   owned[#owned + 1] = '_over'
 end
 if not since or since == '' then
-  since = server_time
+  since = format_millis(server_now)
 end
 -- If memory is full, Redis rejects a script whose first write allocates, but not later writes.
 redis.call('HDEL', KEYS[2], '_over')

@@ -6,8 +6,7 @@
 -- one server, and this may be another one: the script then converts timestamps by the offset. Timestamps of commands are
 -- texts where possible, because Redis takes longer to format a number than to perform the command.
 local time = redis.call('TIME')
-local server_time = time[1] .. string.sub(1000000 + time[2], 2, 4)
-local server_now = tonumber(server_time)
+local server_now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 -- Returns by how much this clock is ahead of the sender's, which shows `sender_now` (ms). Less than a
 -- second counts as zero, because of the latency of commands.
