@@ -232,6 +232,24 @@ impl PoolUsage {
         self.size.saturating_sub(self.free)
     }
 
+    /// Whether numbers are booked, and none is free.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.free == 0 && self.size > 0
+    }
+
+    /// Whether at least four of five numbers are booked.
+    #[must_use]
+    pub fn is_nearly_exhausted(&self) -> bool {
+        self.size > 0 && self.used() * 5 >= self.size * 4
+    }
+
+    /// Returns the booked numbers as a part of all, from 0 to 1,000.
+    #[must_use]
+    pub fn permille(&self) -> u64 {
+        self.used() * 1_000 / self.size.max(1)
+    }
+
     /// Returns the usage of a group with `numbers` configured numbers. Until the first booking the store
     /// has no record of them; then all are free.
     #[must_use]

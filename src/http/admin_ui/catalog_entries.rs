@@ -112,7 +112,8 @@ pub(super) async fn list_entries(
     })
 }
 
-/// `GET /genesys/1/admin/ui/new/services?preset=`, `GET /genesys/1/admin/ui/new/groups`
+/// `GET /genesys/1/admin/ui/new/services?preset=`, `GET /genesys/1/admin/ui/new/groups`; with `?copy=` the form has the
+/// options of another entry
 pub(super) async fn show_new_entry(
     state: Data<AppState>,
     session: SignedIn,
@@ -120,11 +121,15 @@ pub(super) async fn show_new_entry(
 ) -> PageResult {
     let table = path::page_table(&request)?;
     let query = body::parse_query(&state, &request)?;
-    let draft = EntryDraft {
-        preset_name: query.text("preset").unwrap_or_default().to_owned(),
-        ..EntryDraft::new(table)
+    let admin = admin_api::admin_service(&state)?;
+    let draft = match query.text("copy") {
+        Some(name) => EntryDraft::copy_of(table, admin.read_entry((table, name.to_owned())).await?),
+        None => EntryDraft {
+            preset_name: query.text("preset").unwrap_or_default().to_owned(),
+            ..EntryDraft::new(table)
+        },
     };
-    ok_page(&draft.into_page(admin_api::admin_service(&state)?, &session)?)
+    ok_page(&draft.into_page(admin, &session)?)
 }
 
 /// `POST /genesys/1/admin/ui/new/services`, `POST /genesys/1/admin/ui/new/groups`

@@ -14,8 +14,8 @@ use crate::{
     http::{ApiError, AppState, admin_api},
     model::Table,
     service::{
-        Admin, AdminError, CatalogEntry, EntryError, EntryOrigin, Precondition, ServicePreset,
-        group_options, preset_of, presets,
+        Admin, AdminError, CatalogEntry, EntryError, EntryOrigin, Precondition, REDACTED,
+        ServicePreset, group_options, preset_of, presets,
     },
 };
 
@@ -64,6 +64,20 @@ impl EntryDraft {
             revision: entry.revision,
             read_only: entry.origin == EntryOrigin::File,
             warnings: entry.warnings,
+            ..Self::new(table)
+        }
+    }
+
+    /// A new entry with the options of another one, without its secrets.
+    pub(super) fn copy_of(table: Table, entry: CatalogEntry) -> Self {
+        let mut options = entry.options;
+        options.retain(|_, value| value.text() != Some(REDACTED));
+        Self {
+            requested_name: format!("{}-copy", entry.name),
+            preset_name: preset_of(&options)
+                .map_or("", |preset| preset.name)
+                .to_owned(),
+            values: options.into(),
             ..Self::new(table)
         }
     }

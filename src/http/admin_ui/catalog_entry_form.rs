@@ -3,6 +3,7 @@
 
 use super::{
     Layout, catalog_tables::table_path, form_values::FormValues, groups::GroupBookings, page_url,
+    percent_encode,
 };
 use crate::{
     model::Table,
@@ -197,6 +198,26 @@ impl EntryPage {
     fn url(&self) -> String {
         let name = self.name.as_deref().unwrap_or_default();
         page_url(&[self.table_path(), name])
+    }
+
+    /// Whether there is a form for a copy: for all groups, and for services of a known type.
+    fn is_copyable(&self) -> bool {
+        self.name.is_some() && (self.table == Table::Resources || !self.preset.is_empty())
+    }
+
+    /// The URL of the form of a new entry with the options of this one.
+    fn copy_url(&self) -> String {
+        let name = self.name.as_deref().unwrap_or_default();
+        let new = page_url(&["new", self.table_path()]);
+        format!("{new}?copy={}", percent_encode(name))
+    }
+
+    /// The page without the changes: the entry as it is stored, or the list.
+    fn cancel_url(&self) -> String {
+        match self.name {
+            Some(_) => self.url(),
+            None => page_url(&[self.table_path()]),
+        }
     }
 
     /// The URL to submit the form to.

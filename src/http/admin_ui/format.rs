@@ -25,6 +25,19 @@ pub(super) fn format_duration(duration: Duration) -> String {
     }
 }
 
+/// A number with commas between groups of three digits.
+pub(super) fn format_count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// A number of bytes, rounded to a tenth of its unit.
 pub(super) fn format_bytes(bytes: u64) -> String {
     if bytes == 1 {
@@ -66,6 +79,20 @@ mod tests {
             assert_eq!(format_duration(Duration::from_secs(seconds)), expected);
         }
         assert_eq!(format_duration(Duration::from_millis(999)), "0 s");
+    }
+
+    #[test]
+    fn counts_have_separators() {
+        for (count, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (20_220, "20,220"),
+            (1_234_567, "1,234,567"),
+            (u64::MAX, "18,446,744,073,709,551,615"),
+        ] {
+            assert_eq!(format_count(count), expected);
+        }
     }
 
     #[test]

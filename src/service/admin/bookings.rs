@@ -12,7 +12,7 @@ use crate::model::{Booking, BookingId, Cursor, ListedBooking, Page, PoolUsage, S
 /// The resource groups with the highest usage.
 #[derive(Debug, Default, Clone)]
 pub struct MostUsedGroups {
-    /// Names and usage of the groups.
+    /// Names and usage of the groups, the highest usage first; then by name.
     pub usage: Vec<(String, PoolUsage)>,
     /// The number of configured groups.
     pub total_groups: usize,
@@ -62,7 +62,7 @@ impl Admin {
         Ok(usages.collect())
     }
 
-    /// The usage of the configured groups, by name. If there are more than `limit`, these are the groups with the
+    /// The usage of the configured groups, the highest first. If there are more than `limit`, these are the groups with the
     /// highest usage in the last sample of this replica or, before the first sample, the first groups.
     ///
     /// # Errors
@@ -77,8 +77,10 @@ impl Admin {
             names.truncate(limit);
             names.sort();
         }
+        let mut usage = self.pool_usages(names).await?;
+        usage.sort_by_key(|(_, usage)| Reverse(usage.permille()));
         Ok(MostUsedGroups {
-            usage: self.pool_usages(names).await?,
+            usage,
             total_groups,
             has_samples,
         })

@@ -58,6 +58,11 @@ async fn list_shows_the_usage_of_each_group(app: TestApp) {
         "{page}"
     );
     assert!(row(&page, "aloof").contains("0 / 1 in use (0 %)"), "{page}");
+    assert!(!page.contains("exhausted"), "{page}");
+    create_service(&app, "call").await.service_id();
+    let page = AdminSession::sign_in(&app).await.page("/groups").await;
+    let expected = "2 / 2 in use (100 %) <strong class=\"exhausted\">exhausted</strong>";
+    assert!(row(&page, "zebra").contains(expected), "{page}");
 }
 
 async fn overview_shows_the_most_used_groups_and_their_total_number(app: TestApp) {
@@ -86,6 +91,7 @@ async fn overview_shows_the_most_used_groups_and_their_total_number(app: TestApp
         "{page}"
     );
     assert_eq!(rows(&page).len(), 12);
+    assert!(rows(&page)[0].contains("<bdi>zebra</bdi>"), "{page}");
     assert!(page.contains(">14 groups</a>: highest usage"), "{page}");
 }
 
