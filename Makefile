@@ -28,7 +28,8 @@ lint:
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
-# Tests the service against /openapi.json with schemathesis and all its checks, as a client and as an operator;
+# Tests the service against /openapi.json with schemathesis and all its checks, as a client and as an operator. Lints the
+# description with redocly and spectral, and uses the clients that openapi-typescript and openapi-python-client generate;
 # about a minute.
 api: tools-test
 	.ci/api

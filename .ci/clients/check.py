@@ -1,7 +1,8 @@
 """Generates a Python client from a description of the API, and fails on any warning, on a missing operation,
-on a module that cannot be imported, and on a described service that is not parsed as one.
+on a module that cannot be imported, and on a described service that is not parsed as one. Then the client uses a
+service of the API at BASE_URL for its whole life.
 
-    check.py DESCRIPTION WORK_DIRECTORY
+    check.py DESCRIPTION WORK_DIRECTORY BASE_URL
 """
 
 import importlib
@@ -16,7 +17,7 @@ import sys
 METHODS = ("get", "post", "put", "delete", "head")
 
 
-def main(description: str, work: str) -> None:
+def main(description: str, work: str, base_url: str) -> None:
     output = pathlib.Path(work, "client")
     shutil.rmtree(output, ignore_errors=True)
     # Without formatting, which needs more tools.
@@ -45,7 +46,8 @@ def main(description: str, work: str) -> None:
     if missing or not operations:
         sys.exit(f"operations without a function: {missing}")
     check_described_service()
-    print(f"a Python client was generated: {len(operations)} operations, {len(names)} modules")
+    importlib.import_module("lifecycle").use_service(base_url)
+    print(f"a Python client was generated, and used a service: {len(operations)} operations, {len(names)} modules")
 
 
 def check_described_service() -> None:

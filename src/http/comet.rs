@@ -38,7 +38,7 @@ pub(super) fn is_path(path: &str) -> bool {
     post,
     path = "/genesys/cometd",
     operation_id = "exchangeCometMessages",
-    tag = "chat",
+    tag = "chats",
     summary = "Exchange messages of CometD",
     description = "\
         Bayeux protocol 1.0 with the connection type `long-polling`; also at every path below this one. The body is a \

@@ -35,6 +35,7 @@ pub(super) async fn readiness_within_timeout(state: &AppState) -> Status {
     operation_id = "getLiveness",
     tag = "health",
     summary = "Liveness probe",
+    description = "The state of the store does not matter.",
     responses((
         status = 200,
         description = "The process runs; the state of the store does not matter",

@@ -16,11 +16,13 @@ use actix_web::{
     web::{Bytes, Data},
 };
 use utoipa::openapi::{
-    Components, InfoBuilder, LicenseBuilder, OpenApi, RefOr, ServerBuilder,
-    path::{Operation, PathItem},
+    Components, InfoBuilder, LicenseBuilder, OpenApi, RefOr, ServerBuilder, path::Operation,
 };
 
-use self::{errors::ErrorTable, parameters::IfNoneMatchHeader, surface::ApiSurface};
+use self::{
+    errors::ErrorTable, parameters::IfNoneMatchHeader, path_items::operations_mut,
+    surface::ApiSurface,
+};
 use super::{etag, response};
 use crate::{model::stable_hash, settings::VERSION};
 
@@ -31,9 +33,11 @@ mod known_fields;
 pub(super) mod lookup;
 pub(super) mod options;
 pub(super) mod parameters;
+mod path_items;
 pub(super) mod responses;
 mod security;
 pub(super) mod surface;
+mod tags;
 mod webhook_events;
 
 /// The name of the API.
@@ -174,6 +178,8 @@ impl ApiSurface {
         for operation in operations_mut(&mut document) {
             self.complete(operation, &errors);
         }
+        document.tags = Some(tags::used_tags(&document));
+        security::declare_public(&mut document);
         document
     }
 
@@ -225,16 +231,6 @@ impl ApiSurface {
             self.groups.client
         }
     }
-}
-
-/// All operations of a document.
-fn operations_mut(document: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
-    let items = document.paths.paths.values_mut();
-    items.flat_map(|item: &mut PathItem| {
-        let read = [&mut item.get, &mut item.head];
-        let write = [&mut item.post, &mut item.put, &mut item.delete];
-        read.into_iter().chain(write).flatten()
-    })
 }
 
 #[cfg(test)]

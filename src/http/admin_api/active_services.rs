@@ -45,7 +45,7 @@ pub(in crate::http) struct PrefixQuery {
     get,
     path = "/genesys/1/admin/active-services",
     operation_id = "listActiveServices",
-    tag = "admin",
+    tag = "active services",
     summary = "List active services by expiration",
     description = "A page may have fewer than `limit` entries, because services can end meanwhile. With `prefix` \
                    the result is one page of the services whose ids, or custom ids, begin with it, \
@@ -97,8 +97,9 @@ fn prefix(query: &FormData) -> Result<Option<&str>, ApiError> {
     get,
     path = "/genesys/1/admin/active-services/{id}",
     operation_id = "getActiveService",
-    tag = "admin",
+    tag = "active services",
     summary = "Describe an active service",
+    description = "With its bookings, and without the values of its storage.",
     params(ActiveServicePath),
     responses(
         (status = 200, description = "The service, without the values of its storage", body = ServiceDetailResponse),
@@ -124,7 +125,7 @@ pub(in crate::http) async fn get_service(
     put,
     path = "/genesys/1/admin/active-services/{id}",
     operation_id = "setActiveServiceExpiration",
-    tag = "admin",
+    tag = "active services",
     summary = "Set the expiration of an active service",
     description = "Like the client API: requires `ttl` or `expiration_time`; `ttl` takes precedence.",
     params(ActiveServicePath, ExpirationFields),
@@ -155,7 +156,7 @@ pub(in crate::http) async fn set_service_end(
     delete,
     path = "/genesys/1/admin/active-services/{id}",
     operation_id = "deleteActiveService",
-    tag = "admin",
+    tag = "active services",
     summary = "Delete an active service",
     description = "Like the client API: the resources of the service are released.",
     params(ActiveServicePath),

@@ -106,7 +106,7 @@ enum AuditKind {
     get,
     path = "/genesys/1/admin/audit-log",
     operation_id = "listAuditLog",
-    tag = "admin",
+    tag = "audit log",
     summary = "List the audit log",
     description = "Newest first. Changes of services, bookings, replicas and chats, and requests about webhooks, are \
                    recorded before they are made, so a recorded change may have failed.",

@@ -64,7 +64,7 @@ pub(in crate::http) struct DryRunQuery {
     get,
     path = "/genesys/1/admin/catalog",
     operation_id = "exportCatalog",
-    tag = "admin",
+    tag = "catalog",
     summary = "Export the catalog",
     description = "A catalog file in TOML, including the entries of the catalog file, as `text/plain` for `Accept: \
                    text/plain`. Secrets are replaced by `********`, which keeps the current secret in an import.",
@@ -122,7 +122,7 @@ fn is_dry_run(state: &AppState, request: &HttpRequest) -> Result<bool, ApiError>
     put,
     path = "/genesys/1/admin/catalog",
     operation_id = "replaceCatalog",
-    tag = "admin",
+    tag = "catalog",
     summary = "Replace the catalog",
     description = format!(
         "Afterwards the catalog has the entries of the body and of the catalog file; all other stored entries are \
@@ -153,7 +153,7 @@ pub(in crate::http) async fn replace_catalog(
     post,
     path = "/genesys/1/admin/catalog",
     operation_id = "mergeCatalog",
-    tag = "admin",
+    tag = "catalog",
     summary = "Merge into the catalog",
     description = format!(
         "Creates or replaces the entries of the body; all other entries stay. {IMPORT_DESCRIPTION}"

@@ -76,6 +76,7 @@ enum ProbeResponses {
     operation_id = "getNodeStatus",
     tag = "health",
     summary = "Readiness probe for load balancers of the vendor's product",
+    description = "`ONLINE` (200) or `OFFLINE` (503), by the same rule as `/readyz`.",
     responses(ProbeResponses)
 )]
 pub(in crate::http) async fn get_node_status(state: web::Data<AppState>) -> HttpResponse {
@@ -107,7 +108,7 @@ pub(in crate::http) async fn get_node(state: web::Data<AppState>) -> HttpRespons
     post,
     path = "/genesys/1/admin/node/changestatus/{status}",
     operation_id = "setNodeStatus",
-    tag = "admin",
+    tag = "replicas",
     summary = "Set the status of the replica that receives this request",
     description = "OFFLINE: the readiness probes of this replica return 503, so that load balancers send it no new \
                    requests. It still serves all requests. The status is not kept over a restart.",

@@ -105,8 +105,9 @@ impl From<Replica> for ReplicaResponse {
     get,
     path = "/genesys/1/admin/replicas",
     operation_id = "listReplicas",
-    tag = "admin",
+    tag = "replicas",
     summary = "List the running replicas",
+    description = "A replica that has crashed is listed until its last heartbeat expires.",
     responses(
         (status = 200, description = "All running replicas", body = ReplicasResponse),
         AdminErrors,

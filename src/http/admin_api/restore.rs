@@ -57,7 +57,7 @@ impl From<LostEntries> for LostEntriesResponse {
     get,
     path = "/genesys/1/admin/catalog/lost",
     operation_id = "listLostEntries",
-    tag = "admin",
+    tag = "catalog",
     summary = "List lost entries",
     description = "If Redis returns empty or with an older catalog (`FLUSHALL`, a lost disk), each replica keeps \
                    its copy of the missing entries until they exist again or until it restarts. This lists the \
@@ -83,7 +83,7 @@ pub(in crate::http) async fn list_lost_entries(
     post,
     path = "/genesys/1/admin/catalog/restore",
     operation_id = "restoreCatalog",
-    tag = "admin",
+    tag = "catalog",
     summary = "Restore lost entries",
     description = "Restores all entries that the responding replica can restore, including secrets, or none. \
                    Entries created or changed since the loss stay unchanged. `If-Match` has the current version of \

@@ -87,11 +87,10 @@ pub(super) async fn show_try_it(
     })
 }
 
-/// The operations of the client API, by tag.
+/// The operations of the client API.
 fn client_operations(document: &Document) -> Vec<DocumentedOperation<'_>> {
     let mut operations = document.operations();
     operations.retain(is_client_operation);
-    operations.sort_by_key(|operation| (operation.tag(), operation.path.len()));
     operations
 }
 

@@ -32,7 +32,7 @@ struct AvailabilityResponse {
     put,
     path = "/genesys/1/agent/availability",
     operation_id = "setAgentAvailability",
-    tag = "agent",
+    tag = "agent chats",
     summary = "Set whether the agent takes chats",
     description = "The availability ends after 30 seconds, or 30 seconds after the event stream of the agent ends. With \
                    `definitions`, the event stream has only chats of them, and those that the agent is in.",

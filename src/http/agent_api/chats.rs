@@ -86,7 +86,7 @@ fn serialize_pairs<S: Serializer>(
     get,
     path = "/genesys/1/agent/chats",
     operation_id = "listChats",
-    tag = "agent",
+    tag = "agent chats",
     summary = "List chats",
     description = "By the time of their start, the oldest first. A page may have fewer entries than `limit`, or none, \
                    although there is a next page.",
@@ -131,7 +131,7 @@ fn parse_state(query: &FormData) -> Result<Option<ChatState>, ApiError> {
     get,
     path = "/genesys/1/agent/chats/{id}",
     operation_id = "getChat",
-    tag = "agent",
+    tag = "agent chats",
     summary = "Read a chat",
     description = "The events after `transcriptPosition`, at most 500 or 256 KiB; `chatIxnState` and the next request \
                    show whether there are more. `userData` and `files` are the storage of the service; a file is read \

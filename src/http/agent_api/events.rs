@@ -43,7 +43,7 @@ pub(in crate::http) struct LastEventQuery {
     get,
     path = "/genesys/1/agent/chats/{id}/events",
     operation_id = "streamChatForAgent",
-    tag = "agent",
+    tag = "agent chats",
     summary = "Stream the events of one chat",
     description = "As the stream of the client: a message per chat object, whose id is the position of its last event, \
                    and the event `end` at the end. The agent need not be in the chat.",
@@ -80,7 +80,7 @@ pub(in crate::http) async fn stream_chat(
     get,
     path = "/genesys/1/agent/events",
     operation_id = "streamChats",
-    tag = "agent",
+    tag = "agent chats",
     summary = "Stream the events of all chats of the agent",
     description = "Server-sent events. `chats`: the open chats, at the beginning and again after changes were lost; a \
                    chat that is not in it has ended, unless `complete` is false. `chat.waiting`, `chat.active`, \

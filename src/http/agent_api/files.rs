@@ -24,7 +24,7 @@ use crate::http::{
     get,
     path = "/genesys/1/agent/chats/{id}/files/{key}",
     operation_id = "readChatFile",
-    tag = "agent",
+    tag = "agent chats",
     summary = "Read a file of a chat",
     description = "A binary in the storage of the service, as `files` of the chat names it. The content is untrusted: its \
                    type is always `application/octet-stream`, and browsers save it.",

@@ -35,7 +35,7 @@ struct StreamPosition {
     get,
     path = "/genesys/1/service/{id}/ixn/chat/events",
     operation_id = "streamChat",
-    tag = "chat",
+    tag = "chats",
     summary = "Stream the events of a chat",
     description = "Server-sent events: a message per chat object, whose id is the position of its last event; the event \
         `end` after the end of the chat or of the service. Clients resume with `Last-Event-ID`, on any replica. Services \
@@ -80,7 +80,7 @@ pub(in crate::http) async fn stream_chat(
     post,
     path = "/genesys/1/service/{id}/ixn/chat/events",
     operation_id = "streamChatByPost",
-    tag = "chat",
+    tag = "chats",
     summary = "Stream the events of a chat",
     description = "As `GET`.",
     params(

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use utoipa::openapi::{
     Components, Content, RefOr, Response,
-    path::{Operation, Parameter, ParameterIn, PathItem},
+    path::{Operation, Parameter, ParameterIn},
 };
 
-use super::Document;
+use super::{Document, path_items::operations_of, tags};
 
 /// An operation of a document.
 #[derive(Clone, Copy)]
@@ -18,7 +18,7 @@ pub(in crate::http) struct DocumentedOperation<'a> {
 }
 
 impl Document {
-    /// All operations, by path.
+    /// All operations: by tag in the order of use, then the shortest paths first.
     pub(in crate::http) fn operations(&self) -> Vec<DocumentedOperation<'_>> {
         let Some(components) = &self.content().api.components else {
             return Vec::new();
@@ -35,7 +35,9 @@ impl Document {
                 })
             })
         });
-        operations.collect()
+        let mut operations: Vec<DocumentedOperation<'_>> = operations.collect();
+        operations.sort_by_key(|operation| (tags::position(operation.tag()), operation.path.len()));
+        operations
     }
 
     /// Name and text of each schema in the components.
@@ -46,16 +48,6 @@ impl Document {
             .map(|(name, schema)| (name.as_str(), pretty_json(schema)))
             .collect()
     }
-}
-
-fn operations_of(item: &PathItem) -> [(&'static str, &Option<Operation>); 5] {
-    [
-        ("DELETE", &item.delete),
-        ("GET", &item.get),
-        ("HEAD", &item.head),
-        ("POST", &item.post),
-        ("PUT", &item.put),
-    ]
 }
 
 impl<'a> DocumentedOperation<'a> {

@@ -3,9 +3,9 @@
 //! Operations of clients declare `security((), ("basic" = []))`: whether a service has credentials depends on the
 //! catalog.
 
-use super::surface::ApiSurface;
+use super::{path_items::operations_of_mut, surface::ApiSurface};
 use utoipa::openapi::{
-    Components, SecurityRequirement,
+    Components, OpenApi, SecurityRequirement,
     path::Operation,
     security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
@@ -80,6 +80,18 @@ pub(super) fn require_api_key(operation: &mut Operation) {
         let alone = API_KEYS.map(|key| requirement([key]));
         let with_credentials = API_KEYS.map(|key| requirement([key, BASIC]));
         operation.security = Some(alone.into_iter().chain(with_credentials).collect());
+    }
+}
+
+/// Declares operations without a security requirement as public, those of webhooks included: requests to receivers have
+/// a signature instead of credentials.
+pub(super) fn declare_public(document: &mut OpenApi) {
+    let webhooks = document.webhooks.iter_mut();
+    let webhooks = webhooks.flat_map(|section| section.paths.values_mut());
+    for item in document.paths.paths.values_mut().chain(webhooks) {
+        for operation in operations_of_mut(item) {
+            operation.security.get_or_insert_default();
+        }
     }
 }
 

@@ -54,9 +54,10 @@ fn operation(event_type: EventType) -> Operation {
         ),
     ];
     let operation = OperationBuilder::new()
-        .operation_id(Some(event_type.as_str()))
+        .operation_id(Some(operation_id(event_type)))
         .tag("webhooks")
         .summary(Some(summary(event_type)))
+        .description(Some("A request of this service to the URL of a webhook."))
         .request_body(Some(body.build()))
         .responses(responses.build());
     let with_headers = parameters
@@ -71,6 +72,13 @@ fn operation(event_type: EventType) -> Operation {
             operation.parameter(parameter)
         });
     with_headers.build()
+}
+
+/// `receive` and the words of the event type: `receiveServiceExpirationUpdated`.
+fn operation_id(event_type: EventType) -> String {
+    let words = event_type.as_str().split(['.', '_']);
+    let words = words.map(|word| word[..1].to_ascii_uppercase() + &word[1..]);
+    words.fold("receive".to_owned(), |id, word| id + &word)
 }
 
 fn response(description: &str) -> Response {

@@ -1,5 +1,5 @@
-// Uses the types of the client API as an integrator does. Compiled only.
-import type { paths } from "./client";
+// Uses the types of the client API as an integrator does. Only compiled.
+import type { paths } from "./client.js";
 
 type Create = paths["/genesys/1/service/{service}"]["post"];
 type Read = paths["/genesys/1/service/{id}/storage/{key}"]["get"];
