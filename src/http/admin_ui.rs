@@ -23,6 +23,7 @@ mod catalog_entry_form;
 mod catalog_tables;
 pub(super) mod chat_session;
 mod chats;
+mod collection;
 mod event_stream;
 mod form;
 mod form_values;
@@ -81,7 +82,7 @@ pub(super) fn shared_routes() -> [Endpoint; 2] {
 }
 
 /// Pages that need the session of an administrator. Registers all pages as targets of redirects.
-pub(super) fn routes() -> [Endpoint; 25] {
+pub(super) fn routes() -> [Endpoint; 26] {
     let pages = [
         route("/genesys/1/admin/ui").get(overview::show_overview),
         entry_list_endpoint("/genesys/1/admin/ui/services"),
@@ -103,6 +104,7 @@ pub(super) fn routes() -> [Endpoint; 25] {
         route("/genesys/1/admin/ui/try-chat").get(try_chat::show_try_chat),
         route("/genesys/1/admin/ui/try").get(try_it::show_try_it),
         route("/genesys/1/admin/ui/api").get(api::show_api_docs),
+        route("/genesys/1/admin/ui/api/collection.json").get(collection::get_collection),
         route("/genesys/1/admin/ui/active-services").get(services::list_services),
         route("/genesys/1/admin/ui/active-services/{id}")
             .get(services::detail::show_service)

@@ -6,6 +6,7 @@ mod browser_fixture;
 mod catalog;
 mod chats;
 mod clock_skew;
+mod collection;
 mod entry_copy;
 mod entry_form;
 mod fixture;

@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use askama::Template;
 
-use super::{Layout, PageResult, ok_page, signed_in::SignedIn};
+use super::{Layout, PageResult, ok_page, signed_in::SignedIn, try_it::is_client_operation};
 use crate::http::{Document, openapi::lookup::DocumentedOperation};
 
 #[derive(Template)]

@@ -102,7 +102,8 @@ fn selected_index(operations: &[DocumentedOperation<'_>], id: &str) -> usize {
     selected.or(first_create).unwrap_or_default()
 }
 
-fn is_client_operation(operation: &DocumentedOperation<'_>) -> bool {
+/// Whether the page has a form for the operation.
+pub(super) fn is_client_operation(operation: &DocumentedOperation<'_>) -> bool {
     let mut prefixes = CLIENT_PATHS.iter();
     prefixes.any(|prefix| operation.path.starts_with(prefix))
 }

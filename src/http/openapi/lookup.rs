@@ -68,6 +68,14 @@ impl<'a> DocumentedOperation<'a> {
         self.operation.description.as_deref().unwrap_or_default()
     }
 
+    /// The security schemes of the first requirement, the usual one; none if it is optional.
+    pub(in crate::http) fn security_schemes(&self) -> Vec<String> {
+        let first = self.operation.security.iter().flatten().next();
+        let requirement = serde_json::to_value(first).unwrap_or_default();
+        let schemes = requirement.as_object().into_iter().flatten();
+        schemes.map(|(scheme, _)| scheme.clone()).collect()
+    }
+
     pub(in crate::http) fn parameters(&self) -> Vec<&'a Parameter> {
         let parameters = self.operation.parameters.iter().flatten();
         let parameters = parameters.filter_map(|parameter| match parameter {

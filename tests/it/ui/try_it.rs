@@ -129,6 +129,16 @@ async fn api_reference_lists_all_operations(fixture: BrowserFixture) {
     browser.expand("POST /genesys/1/service/{service}").await;
     browser.wait_for_text("Idempotency-Key").await;
     browser.inspect("the description").await;
+    // The tags in the order of use; forms only for operations of clients.
+    let first = "return document.querySelector('main h2').textContent";
+    assert_eq!(browser.run(first).await, serde_json::json!("services"));
+    let links = "return document.querySelectorAll('#listReplicas a[href*=\"/try?\"]').length";
+    assert_eq!(browser.run(links).await, serde_json::json!(0));
+    browser.follow("Try it").await;
+    browser.wait_for_text("No request sent yet").await;
+    let selected = "return document.getElementById('try').dataset.path";
+    let path = browser.run(selected).await;
+    assert_eq!(path, serde_json::json!("/genesys/1/service/{service}"));
 }
 
 #[tokio::test]
