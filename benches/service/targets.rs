@@ -32,8 +32,8 @@ impl Ratios {
         disturbed: bool,
     ) {
         let (target, met) = match target {
-            Target::AtLeast(min) => (format!(">= {min}"), Some(ratio >= min)),
-            Target::AtMost(max) => (format!("<= {max}"), Some(ratio <= max)),
+            Target::AtLeast(min) => (format!(">= {min:.2}"), Some(ratio >= min)),
+            Target::AtMost(max) => (format!("<= {max:.2}"), Some(ratio <= max)),
             Target::None => (String::new(), None),
         };
         let mark = if disturbed { ", disturbed" } else { "" };

@@ -24,6 +24,7 @@ mod release;
 use super::{
     RedisStore,
     backend_session::EndedService,
+    bookings::EXPIRED_BATCH,
     connection::parse_reply,
     keys, millis,
     scripts::{LEASE, evalsha},
@@ -51,8 +52,6 @@ const MAX_QUEUED_SERVICES: usize = 100_000;
 const MAX_QUEUED_SESSIONS: usize = 10_000;
 /// Added to the termination timeout, to allow for time in the queue.
 const TERMINATE_MARGIN: Duration = Duration::from_secs(5);
-/// The maximum number of expired bookings released at once.
-const EXPIRED_BATCH: usize = 200;
 /// The interval of the search for webhook endpoints that are not used any more, and the time after which they are removed.
 const ENDPOINT_CHECK_INTERVAL: Duration = Duration::from_secs(2 * 3_600);
 const UNUSED_ENDPOINT_TTL: Duration = Duration::from_secs(7 * 24 * 3_600);

@@ -104,12 +104,10 @@ pub(super) static BOOK_NUMBER_WITH_EVENTS: LazyLock<LuaScript> =
     LazyLock::new(|| with_booking_events(&[include_str!("scripts/book_number.lua")]));
 /// Finds the booking of a call.
 pub(super) static MATCH_BOOKING: LazyLock<LuaScript> =
-    LazyLock::new(|| with_booking_functions(include_str!("scripts/match_booking.lua")));
+    LazyLock::new(|| with_booking_release(include_str!("scripts/match_booking.lua")));
 /// Releases bookings.
-pub(super) static RELEASE: LazyLock<LuaScript> = LazyLock::new(|| {
-    let release = include_str!("scripts/booking_release.lua");
-    with_booking_events(&[release, include_str!("scripts/release.lua")])
-});
+pub(super) static RELEASE: LazyLock<LuaScript> =
+    LazyLock::new(|| with_booking_release(include_str!("scripts/release.lua")));
 /// Changes the expiration of bookings.
 pub(super) static EXTEND_BOOKINGS: LazyLock<LuaScript> =
     LazyLock::new(|| with_booking_functions(include_str!("scripts/extend_bookings.lua")));
@@ -269,6 +267,11 @@ fn with_booking_events(parts: &[&str]) -> LuaScript {
     let functions = include_str!("scripts/bookings.lua");
     let events = include_str!("scripts/booking_events.lua");
     with_events(&[functions, events, &parts.concat()])
+}
+
+/// Prepends the functions that release bookings to a booking script.
+fn with_booking_release(script: &str) -> LuaScript {
+    with_booking_events(&[include_str!("scripts/booking_release.lua"), script])
 }
 
 /// Prepends the functions of the chat scripts to a script.

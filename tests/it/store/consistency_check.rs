@@ -261,10 +261,14 @@ async fn match_skips_expired_and_pending_bookings() {
             book_number(&**store, &id, &group, 50).await;
         }
         let expired_at = now().after(Duration::from_millis(50));
-        let all_pending = [(); 3].map(|()| ServiceId::generate());
-        for pending in &all_pending {
+        for _ in 0..3 {
+            let pending = ServiceId::generate();
             let booked = store
-                .book_number(BookingOwner::New(pending), &group, &booking_request(60_000))
+                .book_number(
+                    BookingOwner::New(&pending),
+                    &group,
+                    &booking_request(60_000),
+                )
                 .await;
             assert!(matches!(booked, Ok(BookResult::Booked(_))), "{name}");
         }
@@ -293,8 +297,6 @@ async fn match_skips_expired_and_pending_bookings() {
             .check_consistency(slice::from_ref(&group))
             .await
             .unwrap();
-        let orphaned = report.orphaned.iter().map(|booked| &booked.service);
-        let remaining = orphaned.filter(|id| all_pending.contains(id));
-        assert_eq!(remaining.count(), 3, "{name}: {report}");
+        assert_eq!(report.orphaned.len(), 3, "{name}: {report}");
     }
 }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use redis::{Cmd, Value};
+use tracing::debug;
 
 use super::{
     format::{format_webhooks, parse_booking, strategy_name},
     register::{Registration, parse_registration},
-    release::ReleaseReason,
+    release::{EXPIRED_BATCH, ReleaseReason},
 };
 use crate::{
     model::{BookResult, BookingId, BookingOwner, BookingRequest, Group, StoreError, Timestamp},
@@ -23,13 +24,13 @@ use crate::{
     },
 };
 
-/// The number of codes passed to the script at first, then in each further attempt, and the maximum number of attempts.
-/// An argument has a cost, and the first codes are rarely taken.
+/// The number of codes passed to the script at first, then in each further attempt. An argument has a cost, and the first
+/// codes are rarely taken.
 const FIRST_CODES: usize = 4;
 const CODES_PER_ATTEMPT: usize = 32;
+/// The maximum number of attempts, and that for a group whose backup number has other codes.
 const MAX_ATTEMPTS: usize = 8;
-/// The maximum number of expired bookings that are released if no number or code is free.
-const EXPIRED_BATCH: usize = 200;
+const MAX_ATTEMPTS_BEFORE_BACKUP: usize = 2;
 
 /// A booking that is being made.
 struct NewBooking<'a> {
@@ -69,9 +70,13 @@ impl RedisStore {
         let mut commands = Vec::from(commands);
         let is_unknown_id = matches!(owner, BookingOwner::New(id) if !id.is_custom());
         if is_unknown_id {
-            commands.push(booking.command(1));
+            commands.push(booking.command(1)?);
         }
-        let mut replies = self.redis.pipeline_ordered(commands).await?.into_iter();
+        let sent = self.redis.pipeline_ordered(commands).await;
+        if let Err(StoreError::Unknown(_) | StoreError::Full(_)) = &sent {
+            booking.release_unregistered().await;
+        }
+        let mut replies = sent?.into_iter();
         let (_scheduled, registered) = (replies.next(), replies.next().unwrap_or(Value::Nil));
         let (id, end) = match parse_registration(registered)? {
             Ok(registered) => registered,
@@ -98,15 +103,13 @@ impl RedisStore {
 impl NewBooking<'_> {
     /// Books a number. `first` is the reply to the first attempt, if it was made already.
     async fn make(&self, mut first: Option<ScriptReply>) -> Result<BookResult, StoreError> {
-        let (mut attempt, mut is_synchronized, mut has_reclaimed) = (1, false, false);
+        let (mut attempt, mut is_synchronized) = (1, false);
         loop {
             let reply = match first.take() {
                 Some(reply) => reply,
                 None => {
-                    self.store
-                        .redis
-                        .query_replicated(&self.command(attempt))
-                        .await?
+                    let command = self.command(attempt)?;
+                    self.store.redis.query_replicated(&command).await?
                 }
             };
             if self.webhooks.is_some() {
@@ -123,17 +126,20 @@ impl NewBooking<'_> {
                 ScriptReply::Refused(wait) => {
                     let wait = wait.first().and_then(|wait| wait.parse().ok());
                     let wait = Duration::from_millis(wait.unwrap_or(1_000));
-                    if has_reclaimed || !wait.is_zero() {
+                    if !wait.is_zero() {
                         return Ok(BookResult::Exhausted(wait));
                     }
-                    has_reclaimed = true;
+                    if attempt == self.last_attempt() {
+                        return Ok(BookResult::Exhausted(Duration::from_secs(1)));
+                    }
                     self.reclaim().await?;
+                    attempt = self.last_attempt();
                 }
-                ScriptReply::CodesTaken if attempt == MAX_ATTEMPTS => {
+                ScriptReply::CodesTaken if attempt == self.last_attempt() => {
                     return Ok(BookResult::Exhausted(Duration::from_secs(1)));
                 }
                 ScriptReply::CodesTaken => {
-                    if attempt == 2 {
+                    if attempt == 1 {
                         self.reclaim().await?;
                     }
                     attempt += 1;
@@ -149,14 +155,35 @@ impl NewBooking<'_> {
         released.await.map(drop)
     }
 
+    /// Releases a number that was perhaps booked although its registration failed. If this fails too, the reconciliation
+    /// finds it.
+    async fn release_unregistered(&self) {
+        let release = self.release();
+        if let Err(error) = self.store.redis.query::<Value>(&release).await {
+            debug!(%error, "booking of a failed request not released");
+        }
+    }
+
+    fn release(&self) -> Cmd {
+        let reason = ReleaseReason::Released;
+        self.store
+            .release_command(&self.group.name, &[&self.id], reason)
+    }
+
+    fn last_attempt(&self) -> usize {
+        if self.group.backup.is_some() {
+            MAX_ATTEMPTS_BEFORE_BACKUP
+        } else {
+            MAX_ATTEMPTS
+        }
+    }
+
     /// The booking that was made. Released again if its service has ended meanwhile, because the cleanup may have missed
     /// the booking.
     async fn booked(&self, reply: Vec<String>) -> Result<BookResult, StoreError> {
         let (store, id) = (self.store, self.owner.id());
         if !self.owner.is_new() && store.definition(id).await?.is_none() {
-            let reason = ReleaseReason::Released;
-            let release = store.release_command(&self.group.name, &[&self.id], reason);
-            let reply = store.redis.query_replicated(&release).await?;
+            let reply = store.redis.query_replicated(&self.release()).await?;
             store.released(&self.group.name, reply)?;
             return Ok(BookResult::ServiceNotFound);
         }
@@ -166,7 +193,7 @@ impl NewBooking<'_> {
     }
 
     /// The call of the script.
-    fn command(&self, attempt: usize) -> Cmd {
+    fn command(&self, attempt: usize) -> Result<Cmd, StoreError> {
         let (request, backup) = (self.request, self.group.backup.as_ref());
         let mut keys = self.store.keys.group(&self.group.name).to_vec();
         let script = if self.webhooks.is_some() {
@@ -176,7 +203,7 @@ impl NewBooking<'_> {
             &BOOK_NUMBER
         };
         let mut call = evalsha(script, &keys);
-        call.arg(self.now.millis())
+        call.arg(self.store.redis.now()?.millis())
             .arg(self.until.millis())
             .arg(self.now.after(request.timeout).millis())
             .arg(self.id.as_str())
@@ -188,7 +215,7 @@ impl NewBooking<'_> {
             .arg(&request.region)
             .arg(u8::from(request.codes.is_some()))
             .arg(self.webhooks.as_deref().unwrap_or_default())
-            .arg(u8::from(attempt == MAX_ATTEMPTS))
+            .arg(u8::from(attempt == self.last_attempt()))
             .arg(u8::from(request.include_pool));
         if let Some(codes) = &request.codes {
             let count = if attempt == 1 {
@@ -198,6 +225,6 @@ impl NewBooking<'_> {
             };
             call.arg(codes.candidates(count));
         }
-        call
+        Ok(call)
     }
 }

@@ -9,9 +9,6 @@ use crate::{
     },
 };
 
-/// The maximum number of expired bookings that are released if too many of them are newer than those that match.
-const EXPIRED_BATCH: usize = 200;
-
 /// The result of searching the bookings for a call.
 pub(super) enum BookingMatch<'a> {
     /// The newest matching booking, its group and its service.
@@ -63,12 +60,7 @@ impl RedisStore {
                     return Ok(BookingMatch::Booking(booking.into(), group, service.into()));
                 }
                 ScriptReply::Refused(_) => return Ok(BookingMatch::NoMatch),
-                // Bookings that have expired but cannot be released have no number.
-                ScriptReply::Retry(regions) if regions.is_empty() => {
-                    if self.reclaim(group, EXPIRED_BATCH).await? == 0 {
-                        return Ok(BookingMatch::NoMatch);
-                    }
-                }
+                ScriptReply::Retry(regions) if regions.is_empty() => {}
                 ScriptReply::Retry(regions) => return Ok(BookingMatch::OtherRegions(regions)),
                 other => return Err(other.unexpected()),
             }

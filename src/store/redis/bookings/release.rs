@@ -14,6 +14,9 @@ use crate::{
     },
 };
 
+/// The maximum number of expired bookings released at once.
+pub(in crate::store::redis) const EXPIRED_BATCH: usize = 200;
+
 /// Why bookings are released.
 #[derive(Clone, Copy)]
 pub(in crate::store::redis) enum ReleaseReason {
@@ -24,7 +27,7 @@ pub(in crate::store::redis) enum ReleaseReason {
 }
 
 impl ReleaseReason {
-    /// The letter in `scripts/bookings.lua`.
+    /// The letter in `scripts/booking_events.lua`.
     fn letter(self) -> &'static str {
         match self {
             Self::Matched => "m",

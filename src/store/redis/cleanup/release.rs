@@ -40,11 +40,14 @@ impl Cleaner<'_> {
         ended: &[CleanupCandidate],
     ) -> Result<(), StoreError> {
         self.renew_lease_if_due().await?;
+        let mut ids = HashSet::new();
+        let once = ended.iter().filter(|candidate| ids.insert(&candidate.id));
+        let ended: Vec<&CleanupCandidate> = once.collect();
         let batches = ended.chunks(BATCH).map(|batch| self.release_each(batch));
         join_all(batches).await.into_iter().collect()
     }
 
-    async fn release_each(&self, ended: &[CleanupCandidate]) -> Result<(), StoreError> {
+    async fn release_each(&self, ended: &[&CleanupCandidate]) -> Result<(), StoreError> {
         match self.release_batch(ended).await {
             Err(StoreError::Bug(_) | StoreError::Corrupt(_)) => {}
             other => return other,
@@ -70,7 +73,7 @@ impl Cleaner<'_> {
     /// Releases the resources of those of `candidates` that have ended: four round trips for all of them, and three for
     /// their webhook events. The resources of a service with backend sessions remain recorded until those are
     /// terminated; those of a service whose events could not be relayed, until they are.
-    async fn release_batch(&self, candidates: &[CleanupCandidate]) -> Result<(), StoreError> {
+    async fn release_batch(&self, candidates: &[&CleanupCandidate]) -> Result<(), StoreError> {
         let (store, now) = (self.store, self.store.redis.now()?);
         let claims = candidates
             .iter()

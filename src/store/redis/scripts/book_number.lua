@@ -5,11 +5,13 @@
 --         4 booking   5 service   6 caller or ''   7 'exclusive', 'round_robin' or 'random'
 --         8 backup number or ''   9 its subscriber   10 region that the caller and the backup number
 --         were parsed with, or ''   11 1 if a code is required
---         12 '' or the subscriptions, as in bookings.lua   13 1 if no other codes are tried
+--         12 '' or the subscriptions, as in bookings.lua
+--         13 1 in the last attempt: expired bookings have been released, and no other codes are tried
 --         14 1 if the reply contains counts   15.. codes to choose from
 -- returns {1, number, code or ''} booked | {1, number, code or '', size, free} with counts
---         {0, ms until the first booking expires} no number is free; if 0, one may be free after a release of expired
---         bookings | {4} the group has no numbers yet | {5} none of the codes is free for the numbers tried
+--         {0, ms until the first booking expires} no number is free; before the last attempt, 0 ms means that one may be
+--         free after a release of expired bookings
+--         {4} the group has no numbers yet | {5} none of the codes is free for the numbers tried
 -- cost    O(log n)
 -- With subscriptions, events.lua and booking_events.lua precede this script.
 local id, caller, kind = ARGV[4], ARGV[6], ARGV[7]
@@ -51,7 +53,9 @@ local function take_code(subscriber)
     return ''
   end
   for i = 15, #ARGV do
-    if redis.call('HSETNX', codes, subscriber .. '\n' .. ARGV[i], id) == 1 then
+    local field = subscriber .. '\n' .. ARGV[i]
+    if redis.call('HEXISTS', codes, field) == 0 then
+      redis.call('HSET', codes, field, id)
       return ARGV[i]
     end
   end
@@ -123,23 +127,28 @@ if kind == 'exclusive' then
 else
   number, subscriber, code = take_shared()
 end
-if not code and ARGV[8] ~= '' then
+-- The backup number comes last: after other codes, and after a release of expired bookings.
+local wait, is_last = nil, ARGV[13] == '1'
+if not number then
+  redis.call('ZREM', booked, id)
+  local next_expiry = redis.call('ZRANGE', booked, 0, 0, 'WITHSCORES')[2]
+  wait = math.max(0, (tonumber(next_expiry) or server_now + 1000) - server_now)
+  if wait == 0 and not is_last then
+    return {0, '0'}
+  end
+end
+if not code and ARGV[8] ~= '' and (is_last or not number) then
   number, subscriber, code = ARGV[8], ARGV[9], take_code(ARGV[9])
 end
 if not code then
   redis.call('ZREM', booked, id)
-  if number then -- with other codes the caller tries again
-    if ARGV[13] == '1' then
-      write_exhausted_events()
-    end
-    return {5}
-  end
-  local next_expiry = redis.call('ZRANGE', booked, 0, 0, 'WITHSCORES')[2]
-  local wait = math.max(0, (tonumber(next_expiry) or server_now + 1000) - server_now)
-  if wait > 0 then
+  if is_last or not number then
     write_exhausted_events()
   end
-  return {0, tostring(wait)}
+  return number and {5} or {0, tostring(wait)}
+end
+if wait then
+  redis.call('ZADD', booked, expires_at, id)
 end
 
 save_booking({

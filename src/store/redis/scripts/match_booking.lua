@@ -4,10 +4,11 @@
 --         3.. three lists, each preceded by its length: regions that the call was parsed with, dialed
 --         subscribers, callers (none: any; the first one that has a booking is used)
 -- returns {1, booking, service} | {0} no match
---         {4} release expired bookings and call again
+--         {4} call again
 --         {4, region ...} parse the call with these regions too and call again: numbers that were
 --         parsed with them may be booked
--- cost    O(log n) per subscriber and caller, and per expired booking that was found, at most 100
+-- cost    O(log n) per subscriber and caller, and per expired booking that was found; those are released,
+--         at most 100 per call
 local code, before, next_arg = ARGV[1], ARGV[2], 3
 if before == '' then
   before = nil
@@ -41,11 +42,12 @@ local function is_active(id)
   if tonumber(redis.call('ZSCORE', booked, id) or 0) > server_now then
     return true
   end
+  release_booking(id, 'l')
   expired = expired + 1
   return false
 end
 
--- Returns the newest booking of one number and caller that is active, if at most 100 expired ones are newer.
+-- Returns the newest booking of one number and caller that is active, unless 100 expired ones were found.
 local function newest_for(dialed, caller)
   if code ~= '' then
     local id = redis.call('HGET', codes, dialed .. '\n' .. code)

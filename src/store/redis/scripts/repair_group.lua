@@ -16,8 +16,9 @@ for _, id in ipairs(ids) do
     changed = changed + redis.call('ZADD', index, 0,
       'p\n' .. booking.subscriber .. '\n' .. booking.caller .. '\n' .. id)
   end
-  if booking.code ~= '' then
-    changed = changed + redis.call('HSETNX', codes, booking.subscriber .. '\n' .. booking.code, id)
+  local code = booking.subscriber .. '\n' .. booking.code
+  if booking.code ~= '' and redis.call('HEXISTS', codes, code) == 0 then
+    changed = changed + redis.call('HSET', codes, code, id)
   end
   booked_subscribers[booking.subscriber] = true
   -- The number may have been parsed with another region.

@@ -34,7 +34,6 @@ pub(super) const COMMANDS: &[(Requirement, &str)] = &[
     (Requirement::Always, "PTTL K"),
     (Requirement::Always, "HGET K f"),
     (Requirement::Always, "HSET K f v"),
-    (Requirement::Always, "HSETNX K f v"),
     (Requirement::Always, "HMGET K f"),
     (Requirement::Always, "HGETALL K"),
     (Requirement::Always, "HKEYS K"),
@@ -69,8 +68,8 @@ pub(super) const COMMANDS: &[(Requirement, &str)] = &[
 ];
 
 /// Those of [`COMMANDS`] that would create a key of another type if the first command was denied.
-pub(super) const KEY_CREATING_COMMANDS: [&str; 7] =
-    ["INCR", "DECR", "HSET", "HSETNX", "ZADD", "XADD", "RPUSH"];
+pub(super) const KEY_CREATING_COMMANDS: [&str; 6] =
+    ["INCR", "DECR", "HSET", "ZADD", "XADD", "RPUSH"];
 
 /// The rules without which no service can be created or read.
 pub(super) const ESSENTIAL_RULES: [&str; 8] = [
