@@ -9,7 +9,8 @@ use async_trait::async_trait;
 
 use self::matching::BookingMatch;
 pub(super) use self::{
-    format::strategy_name, register::PENDING_CREATE_TTL,
+    format::strategy_name,
+    register::PENDING_CREATE_TTL,
     release::{EXPIRED_BATCH, ReleaseReason},
 };
 use super::{

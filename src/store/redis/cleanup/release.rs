@@ -80,7 +80,7 @@ impl Cleaner<'_> {
             .map(|candidate| store.claim_cleanup(candidate, now));
         let replies = store.redis.pipeline_unordered(claims.collect()).await?;
         let (mut ended, mut active) = (Vec::new(), Vec::new());
-        for (candidate, reply) in candidates.iter().zip(replies) {
+        for (candidate, reply) in candidates.iter().copied().zip(replies) {
             match parse_reply(reply)? {
                 ScriptReply::Done(reply) => match Claimed::parse(candidate, now, reply) {
                     Ok(claimed) => ended.push(claimed),
