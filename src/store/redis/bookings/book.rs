@@ -105,12 +105,11 @@ impl NewBooking<'_> {
     async fn make(&self, mut first: Option<ScriptReply>) -> Result<BookResult, StoreError> {
         let (mut attempt, mut is_synchronized) = (1, false);
         loop {
-            let reply = match first.take() {
-                Some(reply) => reply,
-                None => {
-                    let command = self.command(attempt)?;
-                    self.store.redis.query_replicated(&command).await?
-                }
+            let reply = if let Some(reply) = first.take() {
+                reply
+            } else {
+                let command = self.command(attempt)?;
+                self.store.redis.query_replicated(&command).await?
             };
             if self.webhooks.is_some() {
                 let outbox = Outbox::Group(self.group.name.clone());
