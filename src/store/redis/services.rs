@@ -58,7 +58,6 @@ impl ServiceStore for RedisStore {
             && service
                 .webhook
                 .is_some_and(|webhook| webhook.events.contains(EventType::ServiceCreated));
-        // Without an idempotency key no client knows a generated id.
         let is_plain = keys.len() == 1 && service.idempotency.is_none();
         let script = if is_plain {
             &CREATE_PLAIN
