@@ -14,7 +14,7 @@ use crate::{
     Result,
     machine::{BENCH_TOOLS, find_program},
     process::Process,
-    servers::{Redis, free_port, is_ready},
+    servers::{Redis, free_port, is_ready, service_url},
 };
 
 /// Timeout for nginx to exit.
@@ -59,7 +59,7 @@ impl Nginx {
 
     /// The URL that corresponds to `rest` of the service.
     pub(crate) fn url(&self, rest: &str) -> String {
-        format!("{}/genesys/1/service/{rest}", self.base)
+        service_url(&self.base, rest)
     }
 }
 
@@ -108,7 +108,7 @@ impl Fastify {
 
     /// The URL that corresponds to `rest` of the service.
     pub(crate) fn url(&self, rest: &str) -> String {
-        format!("{}/genesys/1/service/{rest}", self.base)
+        service_url(&self.base, rest)
     }
 }
 

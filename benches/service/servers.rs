@@ -188,7 +188,7 @@ impl Service {
 
     /// The URL of `rest` below the services.
     pub(crate) fn url(&self, rest: &str) -> String {
-        format!("{}/genesys/1/service/{rest}", self.base)
+        service_url(&self.base, rest)
     }
 
     /// Creates a service with the fields of `form`; returns its id.
@@ -271,6 +271,11 @@ impl Webdis {
     pub(crate) fn url(&self, command: &str, id: &str, rest: &str) -> String {
         format!("{}/{command}/sb1:svc:%7B{id}%7D{rest}", self.base)
     }
+}
+
+/// The URL of `rest` below the services of a server.
+pub(crate) fn service_url(base: &str, rest: &str) -> String {
+    format!("{base}/genesys/1/service/{rest}")
 }
 
 pub(crate) async fn is_ready(client: &Client, url: &str) -> bool {

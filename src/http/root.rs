@@ -1,4 +1,4 @@
-//! `GET /`: the way to the console, or to the description of the API.
+//! `GET /`: redirects to the console, or names the path of the OpenAPI document.
 
 use actix_web::{HttpResponse, http::StatusCode, web::Data};
 use serde::Serialize;

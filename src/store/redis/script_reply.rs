@@ -5,7 +5,7 @@ use redis::{FromRedisValue, ParsingError, Value};
 use super::binaries::parse_descriptor;
 use crate::model::{Description, Revision, StoreError, Timestamp};
 
-/// The reply of a script: a status number, which the header of each script documents, alone or in an array with texts.
+/// The reply of a script: a status number, which the header of each script documents, and texts.
 #[derive(Debug)]
 pub(super) enum ScriptReply {
     /// 0: the operation does not apply. Nothing changed.
@@ -33,11 +33,7 @@ impl ScriptReply {
 
 impl FromRedisValue for ScriptReply {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        let parts = match value {
-            Value::Int(_) => vec![value],
-            array => Vec::from_redis_value(array)?,
-        };
-        let mut parts = parts.into_iter();
+        let mut parts = Vec::<Value>::from_redis_value(value)?.into_iter();
         let number = parts.next().map(i64::from_redis_value).transpose()?;
         let texts = parts
             .map(Option::<String>::from_redis_value)

@@ -27,9 +27,6 @@ impl LuaScript {
 /// Creates a complete service.
 pub(super) static CREATE: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/create.lua")]));
-/// Creates a service without resources.
-pub(super) static CREATE_PLAIN: LazyLock<LuaScript> =
-    LazyLock::new(|| with_clock(&[include_str!("scripts/create_plain.lua")]));
 /// Creates a complete service and writes its event.
 pub(super) static CREATE_WITH_EVENT: LazyLock<LuaScript> =
     LazyLock::new(|| with_service_events(&[include_str!("scripts/create.lua")]));
@@ -199,10 +196,9 @@ pub(super) static PREVIEWS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/previews.lua")));
 
 /// All scripts. Each connection loads them when it opens, so that `EVALSHA` finds them.
-pub(super) fn all() -> [&'static LuaScript; 53] {
+pub(super) fn all() -> [&'static LuaScript; 52] {
     [
         &CREATE,
-        &CREATE_PLAIN,
         &CREATE_WITH_EVENT,
         &DELETE_WITH_EVENT,
         &WRITE,

@@ -14,7 +14,7 @@ use super::{
     keys::{self, Field, OwnedResource},
     millis,
     script_reply::{self, ScriptReply, revision_of},
-    scripts::{CREATE, CREATE_PLAIN, CREATE_WITH_EVENT, DELETE, DELETE_WITH_EVENT, evalsha},
+    scripts::{CREATE, CREATE_WITH_EVENT, DELETE, DELETE_WITH_EVENT, evalsha},
     storage::condition_argument,
 };
 use crate::{
@@ -58,28 +58,22 @@ impl ServiceStore for RedisStore {
             && service
                 .webhook
                 .is_some_and(|webhook| webhook.events.contains(EventType::ServiceCreated));
-        let is_plain = keys.len() == 1 && service.idempotency.is_none();
-        let script = if is_plain {
-            &CREATE_PLAIN
-        } else if has_event {
+        let mut script = &CREATE;
+        if has_event {
             keys.push(self.keys.events(&id));
-            &CREATE_WITH_EVENT
-        } else {
-            &CREATE
-        };
+            script = &CREATE_WITH_EVENT;
+        }
         let mut create = evalsha(script, &keys);
         create.arg(self.redis.now()?.millis());
         create.arg(service.created.millis()).arg(end.millis());
-        if !is_plain {
-            create.arg(millis(OWNED_TTL_MARGIN));
-            let event = hook.as_deref().filter(|_| has_event);
-            create.arg(event.unwrap_or_default());
-            create.arg(event.map_or("", |_| id.as_str()));
-            create.arg(owned.len()).arg(&owned);
-            create.arg(u8::from(id.is_custom()));
-            for binary in &binaries {
-                create.arg(binary.chunks());
-            }
+        create.arg(millis(OWNED_TTL_MARGIN));
+        let event = hook.as_deref().filter(|_| has_event);
+        create.arg(event.unwrap_or_default());
+        create.arg(event.map_or("", |_| id.as_str()));
+        create.arg(owned.len()).arg(&owned);
+        create.arg(u8::from(id.is_custom()));
+        for binary in &binaries {
+            create.arg(binary.chunks());
         }
         create.arg(keys::DEFINITION).arg(service.definition);
         if let Some(user) = service.gms_user {

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use switchboard::{
     model::{
-        AccessNumber, AllocationStrategy, BookResult, Booking, BookingOwner, BookingRequest, Codes,
-        Group, ServiceId,
+        AccessNumber, AllocationStrategy, Booking, BookingOwner, BookingRequest, Codes, Group,
+        ServiceId,
     },
     store::Store,
 };
 
 use crate::support::{
-    bookings::{booking_request, eventually, resource_group, stores},
+    bookings::{book_in_store, booking_request, resource_group, stores},
     now,
+    stores::sleep_until,
 };
 
 const BACKUP: &str = "8009990000";
@@ -33,11 +34,7 @@ fn group_with_backup(strategy: AllocationStrategy) -> Group {
 
 async fn book(store: &dyn Store, group: &Group, request: &BookingRequest) -> Booking {
     let id = ServiceId::generate();
-    let booked = store.book_number(BookingOwner::New(&id), group, request);
-    match booked.await {
-        Ok(BookResult::Booked(booking)) => booking,
-        other => panic!("{other:?}"),
-    }
+    book_in_store(store, BookingOwner::New(&id), group, request).await
 }
 
 #[tokio::test]
@@ -49,10 +46,7 @@ async fn an_expired_number_is_booked_before_the_backup_number() {
         let first = book(&**store, &group, &booking_request(100)).await;
         let expired_at = now().after(Duration::from_millis(100));
         assert_eq!(first.number, own, "{name}");
-        eventually("the booking has expired", async || {
-            (now() > expired_at).then_some(())
-        })
-        .await;
+        sleep_until(expired_at).await;
         let second = book(&**store, &group, &booking_request(60_000)).await;
         assert_eq!(second.number, own, "{name}");
         let third = book(&**store, &group, &booking_request(60_000)).await;

@@ -1,6 +1,6 @@
 //! The consistency check: bookings of active services, orphaned bookings, lost numbers and leftovers.
 
-use crate::support::now;
+use crate::support::{now, stores::sleep_until};
 use std::{collections::BTreeSet, slice, sync::Arc, time::Duration};
 
 use redis::AsyncCommands;
@@ -13,19 +13,19 @@ use switchboard::{
 };
 
 use crate::support::bookings::{
-    booking_request, create_service, eventually, keys_in, number, resource_group, stores,
+    book_in_store, booking_request, create_service, keys_in, number, resource_group, stores,
     wait_for_clock_tick, write_string,
 };
 
 /// Books a number for a service.
 async fn book_number(store: &dyn Store, id: &ServiceId, group: &Group, millis: u64) -> Booking {
-    match store
-        .book_number(BookingOwner::Existing(id), group, &booking_request(millis))
-        .await
-    {
-        Ok(BookResult::Booked(booking)) => booking,
-        other => panic!("{other:?}"),
-    }
+    book_in_store(
+        store,
+        BookingOwner::Existing(id),
+        group,
+        &booking_request(millis),
+    )
+    .await
 }
 
 #[tokio::test]
@@ -147,10 +147,7 @@ async fn expired_bookings_count_as_free_once() {
                 book_number(&**store, &id, &group, 50).await;
             }
             let expired_at = now().after(Duration::from_millis(50));
-            eventually("all bookings have expired", async || {
-                (now() > expired_at).then_some(())
-            })
-            .await;
+            sleep_until(expired_at).await;
             let booking = book_number(&**store, &id, &group, 60_000).await;
             let pool = booking.pool.unwrap();
             assert_eq!(
@@ -272,10 +269,7 @@ async fn match_skips_expired_and_pending_bookings() {
                 .await;
             assert!(matches!(booked, Ok(BookResult::Booked(_))), "{name}");
         }
-        eventually("the bookings have expired", async || {
-            (now() > expired_at).then_some(())
-        })
-        .await;
+        sleep_until(expired_at).await;
         let (groups, call) = (
             ["DNIS".to_owned()],
             Call {

@@ -7,8 +7,8 @@ use serde_json::Value;
 use switchboard::{
     app,
     model::{
-        AccessNumber, AllocationStrategy, BookingRequest, Changes, ConsistencyReport, Group,
-        KeyName, NewService, ServiceId,
+        AccessNumber, AllocationStrategy, BookResult, Booking, BookingOwner, BookingRequest,
+        Changes, ConsistencyReport, Group, KeyName, NewService, ServiceId,
     },
     store::{Store, memory::MemoryStore, redis::RedisStore},
     telemetry::metrics::RedisMetrics,
@@ -253,6 +253,19 @@ pub(crate) fn booking_request(millis: u64) -> BookingRequest {
         timeout: Duration::from_millis(millis),
         include_pool: true,
         webhooks: None,
+    }
+}
+
+/// Books a number through the store. Panics unless one is booked.
+pub(crate) async fn book_in_store(
+    store: &dyn Store,
+    owner: BookingOwner<'_>,
+    group: &Group,
+    request: &BookingRequest,
+) -> Booking {
+    match store.book_number(owner, group, request).await {
+        Ok(BookResult::Booked(booking)) => booking,
+        other => panic!("{other:?}"),
     }
 }
 

@@ -127,15 +127,11 @@ if kind == 'exclusive' then
 else
   number, subscriber, code = take_shared()
 end
--- The backup number comes last: after other codes, and after a release of expired bookings.
-local wait, is_last = nil, ARGV[13] == '1'
-if not number then
+-- The backup number comes last: after a release of expired bookings, and after other codes.
+local is_last = ARGV[13] == '1'
+if not number and not is_last and redis.call('ZCOUNT', booked, '-inf', server_now) > 0 then
   redis.call('ZREM', booked, id)
-  local next_expiry = redis.call('ZRANGE', booked, 0, 0, 'WITHSCORES')[2]
-  wait = math.max(0, (tonumber(next_expiry) or server_now + 1000) - server_now)
-  if wait == 0 and not is_last then
-    return {0, '0'}
-  end
+  return {0, '0'}
 end
 if not code and ARGV[8] ~= '' and (is_last or not number) then
   number, subscriber, code = ARGV[8], ARGV[9], take_code(ARGV[9])
@@ -145,21 +141,23 @@ if not code then
   if is_last or not number then
     write_exhausted_events()
   end
-  return number and {5} or {0, tostring(wait)}
-end
-if wait then
-  redis.call('ZADD', booked, expires_at, id)
+  if number then
+    return {5}
+  end
+  local next_expiry = redis.call('ZRANGE', booked, 0, 0, 'WITHSCORES')[2]
+  return {0, tostring(math.max(0, (tonumber(next_expiry) or server_now + 1000) - server_now))}
 end
 
-save_booking({
+local booking = {
   id = id, number = number, subscriber = subscriber, service = ARGV[5], code = code, caller = caller,
   max_until = max_until, hooks = ARGV[12]
-})
-local entry = 'n\n' .. subscriber .. '\n' .. id
-if caller == '' then
-  redis.call('ZADD', index, 0, entry)
+}
+save_booking(booking)
+local of_number, of_caller = index_entries(booking)
+if of_caller then
+  redis.call('ZADD', index, 0, of_number, 0, of_caller)
 else
-  redis.call('ZADD', index, 0, entry, 0, 'p\n' .. subscriber .. '\n' .. caller .. '\n' .. id)
+  redis.call('ZADD', index, 0, of_number)
 end
 
 -- Records a region until the latest expiration of the booking, plus a minute to avoid a write per
@@ -185,6 +183,6 @@ for region in string.gmatch(known_version, '@(%u%u)') do
   end
 end
 if ARGV[12] ~= '' then
-  write_number_events('b', ARGV[12], id, {number = number, code = code, caller = caller, service = ARGV[5]})
+  write_number_events('b', ARGV[12], id, booking)
 end
 return booked_reply(number, code)

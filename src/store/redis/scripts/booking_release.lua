@@ -16,12 +16,7 @@ local function release_booking(id, reason)
   local number, subscriber = booking.number, booking.subscriber
   redis.call('HDEL', bookings, id)
   redis.call('ZREM', booked, id)
-  local entry = 'n\n' .. subscriber .. '\n' .. id
-  if booking.caller == '' then
-    redis.call('ZREM', index, entry)
-  else
-    redis.call('ZREM', index, entry, 'p\n' .. subscriber .. '\n' .. booking.caller .. '\n' .. id)
-  end
+  redis.call('ZREM', index, index_entries(booking))
   if booking.code ~= '' then
     redis.call('HDEL', codes, subscriber .. '\n' .. booking.code)
   end

@@ -35,6 +35,15 @@ local function read_booking(id)
   return booking
 end
 
+-- Returns the entries of a booking in the index: that of its number and, if it has one, that of its caller.
+local function index_entries(booking)
+  local of_number = 'n\n' .. booking.subscriber .. '\n' .. booking.id
+  if booking.caller == '' then
+    return of_number
+  end
+  return of_number, 'p\n' .. booking.subscriber .. '\n' .. booking.caller .. '\n' .. booking.id
+end
+
 local function save_booking(booking)
   local text = booking.number .. '\n' .. booking.subscriber .. '\n' .. booking.service .. '\n' .. booking.code .. '\n' ..
     booking.caller .. '\n' .. booking.max_until

@@ -11,10 +11,8 @@ for _, id in ipairs(ids) do
   if not redis.call('ZSCORE', booked, id) then
     changed = changed + redis.call('ZADD', booked, booking.max_until, id)
   end
-  changed = changed + redis.call('ZADD', index, 0, 'n\n' .. booking.subscriber .. '\n' .. id)
-  if booking.caller ~= '' then
-    changed = changed + redis.call('ZADD', index, 0,
-      'p\n' .. booking.subscriber .. '\n' .. booking.caller .. '\n' .. id)
+  for _, entry in ipairs({index_entries(booking)}) do
+    changed = changed + redis.call('ZADD', index, 0, entry)
   end
   local code = booking.subscriber .. '\n' .. booking.code
   if booking.code ~= '' and redis.call('HEXISTS', codes, code) == 0 then
