@@ -58,7 +58,7 @@
 //! **Backends** are requests to services on backends: an Orchestration Server and a web service, both
 //! mocked by a thread of the benchmark; and 1,000 concurrent requests that take two seconds each.
 //!
-//! **Memory** is the resident size of the service, after its first requests (idle) and the peak during
+//! **Memory** is the resident size of the service, after its first requests, 40 s later (idle), and the peak during
 //! transfers of binaries of 64 MiB in or out, one or 16 at a time. Each step has a process of its own, so
 //! that earlier steps have no effect, and is measured three times; the highest counts. The MiB per second
 //! are of limited use: the client shares the machine.
