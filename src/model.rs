@@ -15,6 +15,7 @@ pub use self::{
     consistency_report::{BookedNumber, ConsistencyReport},
     hash::stable_hash,
     ids::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, RedactedId, ServiceId},
+    list_range::{ExpiryOrder, ListRange},
     listing::{AuditEvent, Cursor, ListedBooking, ListedReplica, ListedService, Page, Preview},
     node_status::{NodeStatus, StatusRequest},
     percent_encoding::RESERVED,
@@ -25,6 +26,7 @@ pub use self::{
         Changes, CreateResult, Description, IdempotencyClaim, NewService, ReadAll, STORAGE_AREA,
         StorageContents, StorageRead, StoredKind, Value, WriteResult, binaries,
     },
+    service_query::{ServiceFilter, ServicePage, ServiceQuery},
     store_error::StoreError,
     store_report::{CheckResult, CheckRow, StoreReport},
     timestamp::Timestamp,
@@ -41,6 +43,7 @@ pub mod comet;
 mod consistency_report;
 mod hash;
 mod ids;
+mod list_range;
 mod listing;
 mod node_status;
 mod percent_encoding;
@@ -50,6 +53,7 @@ pub mod readiness;
 pub mod response_counts;
 mod revision;
 mod service;
+mod service_query;
 mod store_error;
 mod store_report;
 mod timestamp;

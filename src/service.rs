@@ -9,11 +9,12 @@ use std::sync::Arc;
 pub use self::{
     access_policy::BasicCredentials,
     admin::{
-        ActiveService, Actor, Admin, AdminContext, AdminError, AdminSession, AuditLogPage,
-        CatalogEntry, Difference, EntryOrigin, GroupUsage, ImportMode, ImportReport, LostEntries,
-        MAX_SAMPLED_GROUPS, MostUsedGroups, Overview, OwnReplica, Precondition, PutOutcome,
-        Replica, ReplicaStats, Secrets, ServiceSearchResult, SessionRole, SetStatusResult,
-        StatsSampler, StoreOutage, StoreStatus, UsageSample, Webhook, deregister, export_catalog,
+        ActiveService, Actor, Admin, AdminContext, AdminError, AdminSession, AuditFilter,
+        AuditLogPage, BulkResult, CatalogEntry, Difference, EntryOrigin, GroupUsage, ImportMode,
+        ImportReport, LostEntries, MAX_SAMPLED_GROUPS, MAX_SEARCHED, MAX_SELECTED, MostUsedGroups,
+        Overview, OwnReplica, Precondition, PutOutcome, Replica, ReplicaStats, Secrets,
+        ServiceSearch, ServiceSearchResult, SessionRole, SetStatusResult, StatsSampler,
+        StoreOutage, StoreStatus, UsageSample, Webhook, deregister, export_catalog,
     },
     backend_requests::{PreparedRequest, RequestOrigin},
     catalog::{

@@ -18,7 +18,8 @@ pub use self::{
         AdminQueries, AdminSessionStore, AdminStore, AuditLogStore, BackendSessionStore,
         BinaryStore, BookingStore, CatalogStore, ChatSignalSource, ChatStore, CometStore,
         ConsistencyCheck, HealthCheck, IdempotencyStore, REPLICA_TIMEOUT, RateLimitStore,
-        ReplicaStore, ServiceStore, StorageStore, Store, WebhookSignalSource, WebhookStore,
+        ReplicaStore, ServiceList, ServiceStore, StorageStore, Store, WebhookSignalSource,
+        WebhookStore,
     },
     webhook_hub::WebhookHub,
 };

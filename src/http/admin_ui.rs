@@ -17,9 +17,12 @@ use super::endpoint::{Endpoint, route};
 mod api;
 mod assets;
 mod audit_log;
+mod bookings;
+mod bulk_action;
 mod catalog_entries;
 mod catalog_entry_draft;
 mod catalog_entry_form;
+mod catalog_entry_list;
 mod catalog_tables;
 pub(super) mod chat_session;
 mod chats;
@@ -32,6 +35,7 @@ mod groups;
 mod import_export;
 mod layout;
 mod links;
+mod list_query;
 mod overview;
 mod page;
 mod redirect_targets;
@@ -82,7 +86,7 @@ pub(super) fn shared_routes() -> [Endpoint; 2] {
 }
 
 /// Pages that need the session of an administrator. Registers all pages as targets of redirects.
-pub(super) fn routes() -> [Endpoint; 26] {
+pub(super) fn routes() -> [Endpoint; 29] {
     let pages = [
         route("/genesys/1/admin/ui").get(overview::show_overview),
         entry_list_endpoint("/genesys/1/admin/ui/services"),
@@ -113,6 +117,11 @@ pub(super) fn routes() -> [Endpoint; 26] {
             .get(services::downloads::download_string),
         route("/genesys/1/admin/ui/active-services/{id}/binaries/{key}")
             .get(services::downloads::download_binary),
+        route("/genesys/1/admin/ui/selected/active-services")
+            .method(Method::POST, post().to(services::bulk::change_services)),
+        route("/genesys/1/admin/ui/bookings").get(bookings::show_bookings),
+        route("/genesys/1/admin/ui/selected/bookings")
+            .method(Method::POST, post().to(bookings::release_bookings)),
         route("/genesys/1/admin/ui/replicas/{id}")
             .get(replica::show_replica)
             .method(Method::POST, post().to(replica::set_replica_status)),
@@ -128,7 +137,7 @@ pub(super) fn routes() -> [Endpoint; 26] {
 }
 
 fn entry_list_endpoint(path: &'static str) -> Endpoint {
-    route(path).get(catalog_entries::list_entries)
+    route(path).get(catalog_entry_list::list_entries)
 }
 
 fn entry_endpoint(path: &'static str) -> Endpoint {

@@ -11,9 +11,10 @@ use thiserror::Error;
 
 pub(super) use self::audit_log::{AuditAction, AuditRecord};
 pub use self::{
-    active_services::{ActiveService, ServiceSearchResult},
-    audit_log::AuditLogPage,
+    active_services::ActiveService,
+    audit_log::{AuditFilter, AuditLogPage},
     bookings::MostUsedGroups,
+    bulk_actions::{BulkResult, MAX_SELECTED},
     entries::{CatalogEntry, EntryOrigin, Precondition, PutOutcome},
     group_usage::{GroupUsage, MAX_SAMPLED_GROUPS, UsageSample},
     import_export::{Difference, ImportMode, ImportReport, Secrets, export_catalog},
@@ -22,6 +23,7 @@ pub use self::{
     replica_stats::{ReplicaStats, StatsSampler},
     replicas::deregister,
     restore::LostEntries,
+    service_search::{MAX_SEARCHED, ServiceSearch, ServiceSearchResult},
     sessions::{AdminSession, SessionRole},
     store_status::{Overview, StoreOutage, StoreStatus},
     webhooks::Webhook,
@@ -40,6 +42,7 @@ use crate::{
 mod active_services;
 mod audit_log;
 mod bookings;
+mod bulk_actions;
 mod catalog_transaction;
 mod entries;
 mod entry_change;
@@ -51,6 +54,7 @@ mod replica;
 mod replica_stats;
 mod replicas;
 mod restore;
+mod service_search;
 mod sessions;
 mod store_status;
 mod webhooks;

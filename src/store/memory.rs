@@ -26,6 +26,7 @@ mod consistency_check;
 mod idempotency;
 mod rate_limit;
 mod replicas;
+mod service_list;
 mod services;
 mod state;
 mod storage;

@@ -4,8 +4,8 @@
 //! command or one script on one key: one round trip. All keys that change atomically share the hash tag
 //! `{id}`. The keys are defined in `keys`, the connections in `connection`, the scripts in `scripts`.
 //! The operations are in `services`, `storage`, `binaries`, `bookings` and `rate_limit`; `cleanup` and
-//! `backend_session` run after a service has ended; `consistency_check` and `admin_queries` serve
-//! operators.
+//! `backend_session` run after a service has ended; `consistency_check`, `service_list` and
+//! `admin_queries` serve operators.
 
 use std::time::Duration;
 
@@ -44,6 +44,7 @@ mod rate_limit;
 mod replicas;
 mod script_reply;
 mod scripts;
+mod service_list;
 mod services;
 mod storage;
 mod webhooks;

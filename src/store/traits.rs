@@ -21,6 +21,7 @@ pub use self::{
     idempotency::IdempotencyStore,
     rate_limit::RateLimitStore,
     replicas::{REPLICA_TIMEOUT, ReplicaStore},
+    service_list::ServiceList,
     services::ServiceStore,
     storage::StorageStore,
     webhooks::{WebhookSignalSource, WebhookStore},
@@ -44,6 +45,7 @@ mod health_check;
 mod idempotency;
 mod rate_limit;
 mod replicas;
+mod service_list;
 mod services;
 mod storage;
 mod webhooks;
@@ -88,6 +90,7 @@ pub trait AdminStore:
     + AuditLogStore
     + ReplicaStore
     + AdminQueries
+    + ServiceList
     + AdminSessionStore
     + ChatSignalSource
     + WebhookStore
@@ -101,6 +104,7 @@ impl<S> AdminStore for S where
         + AuditLogStore
         + ReplicaStore
         + AdminQueries
+        + ServiceList
         + AdminSessionStore
         + ChatSignalSource
         + WebhookStore

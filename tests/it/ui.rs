@@ -3,6 +3,7 @@
 mod audit_log;
 mod browser;
 mod browser_fixture;
+mod bulk_actions;
 mod catalog;
 mod chats;
 mod clock_skew;
@@ -15,6 +16,9 @@ mod groups;
 mod hostile;
 mod import;
 mod import_form;
+mod large_fixture;
+mod lists;
+mod lists_at_size;
 mod lost_entries;
 mod methods;
 mod replica;

@@ -2,8 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+pub(in crate::http) use self::search::{ServiceSearchQuery, parse_search};
+
 use self::responses::{ServiceDetailResponse, ServicePageResponse};
-use super::{actor, admin_service, page_size, parse_cursor};
+use super::{actor, admin_service};
 use crate::{
     http::{
         ApiError, AppState, body,
@@ -17,28 +19,11 @@ use crate::{
         path, response,
     },
     model::ServiceId,
-    service::{ActiveService, FormData},
+    service::ActiveService,
 };
 
 mod responses;
-
-/// The maximum length of the parameter `prefix`.
-const MAX_PREFIX_CHARACTERS: usize = 64;
-
-/// The filter of a list of services.
-#[derive(utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "only described")]
-pub(in crate::http) struct PrefixQuery {
-    /// Only services whose ids begin with this prefix, as in the log, and storage areas whose custom ids do
-    #[param(
-        required = false,
-        example = "0f9d7c1e",
-        pattern = "[^.\u{2026}]$",
-        max_length = 64
-    )]
-    prefix: String,
-}
+mod search;
 
 /// `GET /genesys/1/admin/active-services`
 #[utoipa::path(
@@ -47,11 +32,11 @@ pub(in crate::http) struct PrefixQuery {
     operation_id = "listActiveServices",
     tag = "active services",
     summary = "List active services by expiration",
-    description = "A page may have fewer than `limit` entries, because services can end meanwhile. With `prefix` \
-                   the result is one page of the services whose ids, or custom ids, begin with it, \
-                   case-insensitively; the 20,000 services that expire first are searched. Storage areas are listed \
-                   like services.",
-    params(PrefixQuery, PageQuery),
+    description = "A page may have fewer than `limit` entries, because services can end meanwhile. A request with \
+                   `prefix`, `service` or `gms_user` reads at most 5,000 services in the order of the list; `next` \
+                   continues the search, also after a page without entries. With `number`, the services are found by \
+                   the bookings of the number, at most 5,000. Storage areas are listed like services.",
+    params(ServiceSearchQuery, PageQuery),
     responses(
         (status = 200, description = "A page of services", body = ServicePageResponse),
         AdminErrors, QueryErrors,
@@ -63,33 +48,12 @@ pub(in crate::http) async fn list_services(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let query = body::parse_query(&state, &request)?;
-    let (after, limit) = (parse_cursor(&query)?, page_size(&query)?);
-    let (admin, now) = (admin_service(&state)?, state.services.now()?);
-    let count = admin.count_services().await?;
-    let page = if let Some(prefix) = prefix(&query)? {
-        let found = admin.find_services(prefix, limit).await?;
-        ServicePageResponse::from_search(found, count, now)
-    } else {
-        let page = admin.list_services(after.as_ref(), limit).await?;
-        ServicePageResponse::from_page(page, count, now)
-    };
+    let search = parse_search(&query)?;
+    let admin = admin_service(&state)?;
+    let found = admin.search_services(&search).await?;
+    let (count, now) = (admin.count_services().await?, state.services.now()?);
+    let page = ServicePageResponse::new(found, &search, count, now);
     response::json_from(&page)
-}
-
-/// The query parameter `prefix` without a trailing ellipsis, which ids in the log have.
-fn prefix(query: &FormData) -> Result<Option<&str>, ApiError> {
-    let Some(text) = query.text("prefix") else {
-        return Ok(None);
-    };
-    let prefix = text.trim_end_matches(['.', '\u{2026}']);
-    if (1..=MAX_PREFIX_CHARACTERS).contains(&prefix.chars().count()) {
-        return Ok(Some(prefix));
-    }
-    let message = format!(
-        "prefix has {} characters, expected 1 to {MAX_PREFIX_CHARACTERS}",
-        prefix.chars().count()
-    );
-    Err(ApiError::InvalidParameter(message))
 }
 
 /// `GET /genesys/1/admin/active-services/{id}`

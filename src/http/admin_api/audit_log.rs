@@ -15,7 +15,7 @@ use crate::{
         },
         response,
     },
-    service::{AuditLogPage, FormData},
+    service::{AuditFilter, AuditLogPage, FormData},
 };
 
 /// Maximum length of a cursor.
@@ -123,8 +123,8 @@ pub(in crate::http) async fn list_audit_log(
 ) -> Result<HttpResponse, ApiError> {
     let query = body::parse_query(&state, &request)?;
     let (after, limit) = (parse_cursor(&query)?, page_size(&query)?);
-    let page = admin_service(&state)?.audit_events(after, limit).await?;
-    let AuditLogPage { events, next } = page;
+    let (admin, all) = (admin_service(&state)?, AuditFilter::default());
+    let AuditLogPage { events, next, .. } = admin.audit_events(&all, after, limit).await?;
     response::json_from(&AuditLogPageResponse { events, next })
 }
 

@@ -4,16 +4,27 @@ use actix_web::{HttpRequest, web::Data};
 use askama::Template;
 use serde_json::Value;
 
-use super::{Layout, PageResult, format, ok_page, page_url, percent_encode, signed_in::SignedIn};
+use super::{
+    Layout, PageResult, format,
+    list_query::{ListQuery, ListSpec, Pager, format_total},
+    ok_page, page_url, percent_encode,
+    signed_in::SignedIn,
+};
 use crate::{
     http::{
         AppState,
         admin_api::{self, audit_log},
         body,
     },
-    service::AuditLogPage,
+    service::{AuditFilter, AuditLogPage},
 };
 
+static SPEC: ListSpec = ListSpec {
+    path: "/genesys/1/admin/ui/audit-log",
+    filters: &["q", "user", "action"],
+    columns: &["time"],
+    is_descending: true,
+};
 /// Characters of a state that are shown. A page can contain many states.
 const MAX_VALUE_CHARS: usize = 4 * 1024;
 
@@ -21,10 +32,27 @@ const MAX_VALUE_CHARS: usize = 4 * 1024;
 #[template(path = "audit_log.html")]
 struct AuditLogTemplate {
     layout: Layout,
+    list: ListQuery,
+    pager: Pager,
     events: Vec<AuditEventView>,
-    limit: usize,
-    is_first: bool,
-    next: Option<String>,
+    /// The number of events that were read.
+    searched: usize,
+}
+
+impl AuditLogTemplate {
+    /// Whether the log has no events at all.
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && !self.list.is_filtered() && self.pager.first.is_none()
+    }
+
+    fn searched_text(&self) -> String {
+        format_total(self.searched)
+    }
+
+    /// Whether the search stopped before it had read all events.
+    fn is_interrupted(&self) -> bool {
+        self.pager.is_interrupted && self.pager.next.is_some()
+    }
 }
 
 /// An event of the audit log. Members that are missing in the stored event are empty.
@@ -108,18 +136,31 @@ pub(super) async fn show_audit_log(
     request: HttpRequest,
 ) -> PageResult {
     let query = body::parse_query(&state, &request)?;
-    let (after, limit) = (
-        audit_log::parse_cursor(&query)?,
-        admin_api::page_size(&query)?,
-    );
-    let AuditLogPage { events, next } = admin_api::admin_service(&state)?
-        .audit_events(after, limit)
+    let list = ListQuery::parse(&SPEC, &query)?;
+    let after = audit_log::parse_cursor(&query)?;
+    let admin = admin_api::admin_service(&state)?;
+    let page = admin
+        .audit_events(&filter(&list), after, list.limit)
         .await?;
+    let AuditLogPage {
+        events,
+        searched,
+        next,
+    } = page;
     ok_page(&AuditLogTemplate {
         layout: Layout::new(&session, "audit-log", "Audit log"),
+        pager: list.cursor_pager(events.len(), next.as_deref(), None),
         events: events.iter().map(AuditEventView::from_json).collect(),
-        limit,
-        is_first: after.is_none(),
-        next,
+        searched,
+        list,
     })
+}
+
+fn filter(list: &ListQuery) -> AuditFilter {
+    let text = |name| Some(list.filter(name).to_owned()).filter(|text| !text.is_empty());
+    AuditFilter {
+        target: text("q"),
+        actor: text("user"),
+        action: text("action"),
+    }
 }

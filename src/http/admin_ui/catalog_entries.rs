@@ -1,6 +1,4 @@
-//! *Service definitions* and *Resource groups*: list, entry, new entry. Usage and bookings of groups are in [`groups`].
-
-use std::collections::HashMap;
+//! *Service definitions* and *Resource groups*: entry, new entry. Usage and bookings of groups are in [`groups`].
 
 use actix_web::{
     HttpRequest, ResponseError,
@@ -9,108 +7,22 @@ use actix_web::{
 };
 
 use super::{
-    Layout, PageError, PageResult,
-    catalog_entry_draft::EntryDraft,
-    catalog_tables::{list_title, menu_section, table_path},
-    flash_message,
-    form::Form,
-    form_values::FormValues,
-    groups, ok_page, page_url, redirect_see_other, render,
-    signed_in::SignedIn,
+    PageError, PageResult, catalog_entry_draft::EntryDraft, catalog_tables::table_path,
+    flash_message, form::Form, form_values::FormValues, groups, ok_page, page_url,
+    redirect_see_other, render, signed_in::SignedIn,
 };
 use crate::{
     http::{AppState, admin_api, body, path},
-    model::{EntryName, PoolUsage, Table},
-    service::{
-        Admin, AdminError, CatalogEntry, EntryOrigin, MAX_SAMPLED_GROUPS, Options, Precondition,
-        ServicePreset, preset_of, presets,
-    },
+    model::EntryName,
+    service::{Admin, AdminError, Options, Precondition},
 };
 
-#[derive(askama::Template)]
-#[template(path = "catalog_entries.html")]
-struct EntriesPage {
-    layout: Layout,
-    table: Table,
-    rows: Vec<EntryRow>,
-    presets: &'static [ServicePreset],
-    flash: &'static str,
-}
-
-impl EntriesPage {
-    fn are_services(&self) -> bool {
-        self.table == Table::Services
-    }
-
-    fn url(&self, row: &EntryRow) -> String {
-        page_url(&[table_path(self.table), &row.entry.name])
-    }
-}
-
-struct EntryRow {
-    entry: CatalogEntry,
-    /// Type of a service definition, allocation strategy of a group.
-    summary: String,
-    /// Usage of a group; only for the first active groups.
-    usage: Option<PoolUsage>,
-}
-
-impl EntryRow {
-    fn new(usage: Option<PoolUsage>, entry: CatalogEntry) -> Self {
-        let text = |option: &str| entry.options.get(option).and_then(|value| value.text());
-        let preset = preset_of(&entry.options).map(|preset| preset.title);
-        let summary = preset.or_else(|| text("_allocation_strategy"));
-        Self {
-            summary: summary.unwrap_or_default().to_owned(),
-            usage,
-            entry,
-        }
-    }
-
-    fn is_from_file(&self) -> bool {
-        self.entry.origin == EntryOrigin::File
-    }
-}
-
 /// Messages after a redirect to a page.
-const FLASH_MESSAGES: [(&str, &str); 3] = [
+pub(super) const FLASH_MESSAGES: [(&str, &str); 3] = [
     ("saved", "Saved. Active on all replicas within a second."),
     ("deleted", "Deleted"),
     ("released", "Number released"),
 ];
-
-/// `GET /genesys/1/admin/ui/services`, `GET /genesys/1/admin/ui/groups`
-pub(super) async fn list_entries(
-    state: Data<AppState>,
-    session: SignedIn,
-    request: HttpRequest,
-) -> PageResult {
-    let (admin, table) = (
-        admin_api::admin_service(&state)?,
-        path::page_table(&request)?,
-    );
-    let (_, entries) = admin.list_entries(table).await?;
-    let mut groups = match table {
-        Table::Services => Vec::new(),
-        Table::Resources => admin.group_names(),
-    };
-    // A long list must not delay other requests.
-    groups.truncate(MAX_SAMPLED_GROUPS);
-    let usages = match admin.pool_usages(groups).await {
-        Err(_) if session.outage.is_some() => Vec::new(),
-        usages => usages?,
-    };
-    let mut usages: HashMap<String, PoolUsage> = usages.into_iter().collect();
-    let rows = entries.into_iter();
-    let rows = rows.map(|entry| EntryRow::new(usages.remove(&entry.name), entry));
-    ok_page(&EntriesPage {
-        layout: Layout::new(&session, menu_section(table), list_title(table)),
-        table,
-        rows: rows.collect(),
-        presets: presets(),
-        flash: flash_message(&body::parse_query(&state, &request)?, &FLASH_MESSAGES),
-    })
-}
 
 /// `GET /genesys/1/admin/ui/new/services?preset=`, `GET /genesys/1/admin/ui/new/groups`; with `?copy=` the form has the
 /// options of another entry

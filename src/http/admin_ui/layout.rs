@@ -16,6 +16,7 @@ const MENU: &[MenuItem] = &[
     ("services", "/services", "Service definitions"),
     ("groups", "/groups", "Resource groups"),
     ("active-services", "/active-services", "Active services"),
+    ("bookings", "/bookings", "Bookings"),
     ("chats", "/chats", "Chats"),
     ("try-chat", "/try-chat", "Try chat"),
     ("webhooks", "/webhooks", "Webhooks"),

@@ -3,23 +3,40 @@
 use actix_web::{HttpRequest, web::Data};
 use askama::Template;
 
-use self::not_found::{service_not_found_page, service_url};
+use self::not_found::{SERVICES_PATH, service_not_found_page, service_url};
 use super::{
-    Layout, PageResult, flash_message, format, ok_page, redirect_see_other, signed_in::SignedIn,
+    Layout, PageResult, flash_message, format,
+    list_query::{ListQuery, ListSpec, Pager, format_total},
+    ok_page, redirect_see_other,
+    signed_in::SignedIn,
 };
 use crate::{
-    http::{ApiError, AppState, admin_api, body},
-    model::{ListedService, ServiceId, Timestamp},
-    service::FormData,
+    http::{
+        ApiError, AppState,
+        admin_api::{self, active_services::parse_search},
+        body,
+    },
+    model::{ListedService, STORAGE_AREA, ServiceId, Timestamp},
+    service::{Admin, FormData, MAX_SEARCHED, ServiceSearch},
 };
 
+pub(super) mod bulk;
 pub(super) mod detail;
 pub(super) mod downloads;
-mod not_found;
+pub(super) mod not_found;
 mod storage;
 
-/// Maximum number of results of a search.
-const MAX_SEARCH_RESULTS: usize = 50;
+static SPEC: ListSpec = ListSpec {
+    path: SERVICES_PATH,
+    filters: &["id", "service", "gms_user", "number", "expires_before"],
+    columns: &["expires_at"],
+    is_descending: false,
+};
+/// The text of the filter `service` for storage areas.
+const STORAGE_AREA_LABEL: &str = "Storage area";
+/// Characters of a time in a field of a form: without fractions of a second and the zone.
+const FIELD_TIME_CHARS: usize = 19;
+
 /// Messages after a redirect to this page.
 const FLASH_MESSAGES: [(&str, &str); 2] = [
     (
@@ -37,50 +54,52 @@ const FLASH_MESSAGES: [(&str, &str); 2] = [
 struct ServicesPage {
     layout: Layout,
     flash: &'static str,
+    list: ListQuery,
+    pager: Pager,
     /// Approximate number of active services.
     count: u64,
     /// Each with its time remaining.
     services: Vec<(ListedService, String)>,
-    /// Page size.
-    limit: usize,
-    /// Whether this is the first page.
-    is_first: bool,
-    next: Option<String>,
+    /// The choices of the filter by configured service.
+    definitions: Vec<String>,
+    /// The filter by expiration time, for its field.
+    expires_before: String,
+    /// The number of services that the search read; 0 for a list without filters of services.
+    searched: usize,
+    /// Whether the number has more bookings than were read.
+    has_unread_bookings: bool,
     /// A cURL command that creates a service, if a definition allows it.
     example: Option<String>,
-    /// The prefix of the search, and whether the results are complete.
-    search: Option<(String, bool)>,
 }
 
 impl ServicesPage {
-    async fn load(
-        state: &AppState,
-        session: &SignedIn,
-        request: &HttpRequest,
-        query: &FormData,
-    ) -> Result<Self, ApiError> {
-        let (after, limit) = (
-            admin_api::parse_cursor(query)?,
-            admin_api::page_size(query)?,
-        );
-        let admin = admin_api::admin_service(state)?;
-        let page = admin.list_services(after.as_ref(), limit).await?;
-        let (entries, now) = (page.entries.into_iter(), state.services.now()?);
-        Ok(Self {
-            layout: Layout::new(session, "active-services", "Active services"),
-            flash: flash_message(query, &FLASH_MESSAGES),
-            count: admin.count_services().await?,
-            services: entries
-                .map(|entry| with_time_remaining(entry, now))
-                .collect(),
-            limit,
-            is_first: after.is_none(),
-            next: page.next.as_ref().map(admin_api::format_cursor),
-            example: state
-                .services
-                .example_command(&request_origin(request), !state.api_keys.is_empty()),
-            search: None,
-        })
+    /// Whether there is no active service.
+    fn is_empty(&self) -> bool {
+        self.services.is_empty()
+            && !self.list.is_filtered()
+            && self.pager.first.is_none()
+            && self.pager.next.is_none()
+    }
+
+    /// Whether the search stopped before it had read all services.
+    fn is_interrupted(&self) -> bool {
+        self.pager.is_interrupted && self.pager.next.is_some()
+    }
+
+    fn count_text(&self) -> String {
+        format::format_count(self.count)
+    }
+
+    fn searched_text(&self) -> String {
+        format_total(self.searched)
+    }
+
+    fn max_bookings_text() -> String {
+        format_total(MAX_SEARCHED)
+    }
+
+    fn is_soonest_first(&self) -> bool {
+        !self.list.order().1
     }
 }
 
@@ -91,10 +110,87 @@ pub(super) async fn list_services(
     request: HttpRequest,
 ) -> PageResult {
     let query = body::parse_query(&state, &request)?;
-    match query.text("id").map(str::trim).filter(|id| !id.is_empty()) {
-        Some(id) => find_service(&state, &session, id).await,
-        None => ok_page(&ServicesPage::load(&state, &session, &request, &query).await?),
+    let list = ListQuery::parse(&SPEC, &query)?;
+    let id = list.only_filter("id").map(trim_ellipsis).map(str::to_owned);
+    if let Some(id) = &id {
+        let id = ServiceId::from(id.clone());
+        match state.services.describe(&id).await.map_err(ApiError::from) {
+            Ok(_) => return Ok(redirect_see_other(&service_url(&id))),
+            Err(ApiError::ServiceNotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    let search = search(&list, &query)?;
+    let found = admin_api::admin_service(&state)?
+        .search_services(&search)
+        .await?;
+    if let Some(id) = id
+        && search.range.after.is_none()
+        && found.is_complete()
+    {
+        match found.page.services.as_slice() {
+            [] => return service_not_found_page(&session, &ServiceId::from(id)),
+            [one] => return Ok(redirect_see_other(&service_url(&one.id))),
+            _ => {}
+        }
+    }
+    let admin = admin_api::admin_service(&state)?;
+    let (count, now) = (admin.count_services().await?, state.services.now()?);
+    let page = found.page;
+    let next = page.next.as_ref().map(admin_api::format_cursor);
+    let total = (!list.is_filtered()).then(|| format!("about {}", format::format_count(count)));
+    let services = page.services.into_iter();
+    ok_page(&ServicesPage {
+        layout: Layout::new(&session, "active-services", "Active services"),
+        flash: flash_message(&query, &FLASH_MESSAGES),
+        pager: list.cursor_pager(services.len(), next.as_deref(), total.as_deref()),
+        count,
+        services: services
+            .map(|entry| with_time_remaining(entry, now))
+            .collect(),
+        definitions: definitions(admin),
+        expires_before: expires_before(&list, &search),
+        searched: if search.is_list() { 0 } else { page.searched },
+        has_unread_bookings: found.has_unread_bookings,
+        example: state
+            .services
+            .example_command(&request_origin(&request), !state.api_keys.is_empty()),
+        list,
+    })
+}
+
+/// The search of the filters of the page. They are those of the admin API, except for the beginning of an id, which can be
+/// longer.
+fn search(list: &ListQuery, query: &FormData) -> Result<ServiceSearch, ApiError> {
+    let mut search = parse_search(&list.without_empty_filters(query))?;
+    let id = trim_ellipsis(list.filter("id"));
+    search.filter.id_prefix = Some(id.to_owned()).filter(|id| !id.is_empty());
+    if search.filter.definition.as_deref() == Some(STORAGE_AREA_LABEL) {
+        search.filter.definition = Some(STORAGE_AREA.to_owned());
+    }
+    Ok(search)
+}
+
+/// The log contains only the first characters of ids, and an ellipsis.
+fn trim_ellipsis(id: &str) -> &str {
+    id.trim_end_matches(['.', '\u{2026}'])
+}
+
+/// The filter by expiration time in the format of its field.
+fn expires_before(list: &ListQuery, search: &ServiceSearch) -> String {
+    let typed = list.filter("expires_before");
+    let time = search.range.expires_before.map(|time| time.to_string());
+    let time = time.filter(|_| typed.len() > FIELD_TIME_CHARS);
+    let time = time
+        .as_deref()
+        .and_then(|time| time.get(..FIELD_TIME_CHARS));
+    time.unwrap_or(typed).to_owned()
+}
+
+fn definitions(admin: &Admin) -> Vec<String> {
+    let mut names = admin.service_names();
+    names.push(STORAGE_AREA_LABEL.to_owned());
+    names
 }
 
 /// Scheme, host and port of the request.
@@ -106,43 +202,4 @@ fn request_origin(request: &HttpRequest) -> String {
 fn with_time_remaining(listed: ListedService, now: Timestamp) -> (ListedService, String) {
     let remaining = listed.end.since(now);
     (listed, format::format_duration(remaining))
-}
-
-/// Finds a service by its id, or services by a prefix of their ids, because the log contains only the first characters
-/// of ids, or of their custom ids.
-async fn find_service(state: &AppState, session: &SignedIn, text: &str) -> PageResult {
-    let text = text.trim_end_matches(['.', '\u{2026}']);
-    let id = ServiceId::from(text.to_owned());
-    let error = match state.services.describe(&id).await {
-        Ok(_) => return Ok(redirect_see_other(&service_url(&id))),
-        Err(error) => ApiError::from(error),
-    };
-    if !matches!(error, ApiError::ServiceNotFound(_)) {
-        return Err(error.into());
-    }
-    let found = admin_api::admin_service(state)?
-        .find_services(text, MAX_SEARCH_RESULTS)
-        .await?;
-    match found.services.as_slice() {
-        [] => return service_not_found_page(session, &id, found.complete),
-        [one] if found.complete => return Ok(redirect_see_other(&service_url(&one.id))),
-        _ => {}
-    }
-    let (entries, now) = (
-        found.services.into_iter(),
-        state.services.now().map_err(ApiError::from)?,
-    );
-    ok_page(&ServicesPage {
-        layout: Layout::new(session, "active-services", "Active services"),
-        flash: "",
-        count: 0,
-        services: entries
-            .map(|entry| with_time_remaining(entry, now))
-            .collect(),
-        limit: MAX_SEARCH_RESULTS,
-        is_first: true,
-        next: None,
-        example: None,
-        search: Some((text.to_owned(), found.complete)),
-    })
 }

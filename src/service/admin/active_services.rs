@@ -1,4 +1,4 @@
-//! Active services: listing, search, extension and deletion by operators.
+//! Active services: extension and deletion by operators.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -7,25 +7,12 @@ use super::{
     audit_log::{AuditAction, AuditRecord},
 };
 use crate::{
-    model::{Cursor, Description, KeyName, ListedBooking, ListedService, Page, Preview, ServiceId},
+    model::{Description, KeyName, ListedBooking, Preview, ServiceId},
     service::FormData,
 };
 
 /// Maximum number of bookings that are read concurrently.
 const MAX_CONCURRENT: usize = 8;
-
-/// Number of services that a search reads per page, and in total.
-const SEARCH_PAGE_SIZE: usize = 500;
-const MAX_SEARCHED: usize = 20_000;
-
-/// The result of a search for services.
-#[derive(Debug)]
-pub struct ServiceSearchResult {
-    /// The services by expiration time.
-    pub services: Vec<ListedService>,
-    /// Whether all active services were searched.
-    pub complete: bool,
-}
 
 /// A service and its bookings.
 #[derive(Debug)]
@@ -37,63 +24,6 @@ pub struct ActiveService {
 }
 
 impl Admin {
-    /// The approximate number of active services.
-    ///
-    /// # Errors
-    /// [`AdminError::Service`] for errors of the store.
-    pub async fn count_services(&self) -> Result<u64, AdminError> {
-        Ok(self.store.count_services().await?)
-    }
-
-    /// At most `limit` active services after the cursor `after`, by expiration time.
-    ///
-    /// # Errors
-    /// [`AdminError::Service`] for errors of the store.
-    pub async fn list_services(
-        &self,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Page<ListedService>, AdminError> {
-        Ok(self.store.services_by_end(after, limit).await?)
-    }
-
-    /// At most `limit` active services whose ids, or custom ids, begin with `prefix`, ignoring case. The search reads
-    /// a limited number of services, in the order of their expiration times.
-    ///
-    /// # Errors
-    /// [`AdminError::Service`] for errors of the store.
-    pub async fn find_services(
-        &self,
-        prefix: &str,
-        limit: usize,
-    ) -> Result<ServiceSearchResult, AdminError> {
-        let begins_with_prefix = |text: &str| {
-            let head = text.get(..prefix.len());
-            head.is_some_and(|head| head.eq_ignore_ascii_case(prefix))
-        };
-        let matches_prefix = |id: &ServiceId| {
-            let custom_id = id.custom_id();
-            begins_with_prefix(id.as_str()) || custom_id.is_some_and(|id| begins_with_prefix(&id))
-        };
-        let (mut services, mut after, mut searched) = (Vec::new(), None, 0);
-        loop {
-            let page = self.list_services(after.as_ref(), SEARCH_PAGE_SIZE).await?;
-            searched += SEARCH_PAGE_SIZE;
-            services.extend(
-                page.entries
-                    .into_iter()
-                    .filter(|one| matches_prefix(&one.id)),
-            );
-            after = page.next;
-            let full = services.len() > limit;
-            services.truncate(limit);
-            if full || after.is_none() || searched >= MAX_SEARCHED {
-                let complete = after.is_none() && !full;
-                return Ok(ServiceSearchResult { services, complete });
-            }
-        }
-    }
-
     /// An active service and its bookings.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::info;
 
-use super::{Actor, Admin, AdminError};
+use super::{Actor, Admin, AdminError, service_search::MAX_SEARCHED};
 use crate::{
     model::{ServiceId, StoreError, Timestamp},
     service::options::{self, OptionValue, Options, REDACTED},
@@ -13,6 +13,9 @@ use crate::{
 
 /// Maximum size in bytes of a state in an event. Longer states are truncated.
 const MAX_STATE_BYTES: usize = 16 * 1024;
+
+/// Number of events that a search reads at a time.
+const SEARCH_BATCH: usize = 500;
 
 /// The kind of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,11 +70,49 @@ pub(in crate::service) struct AuditRecord {
     redacted_name: Option<String>,
 }
 
+/// The events that a search returns. An empty filter matches all.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// A part of the kind or the name of the target, ignoring case.
+    pub target: Option<String>,
+    /// A part of the user name, ignoring case.
+    pub actor: Option<String>,
+    /// The action.
+    pub action: Option<String>,
+}
+
+impl AuditFilter {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn matches(&self, event: &Value) -> bool {
+        let text = |member: &str| event[member].as_str().unwrap_or_default().to_lowercase();
+        let contains = |text: &str, part: &Option<String>| {
+            let part = part.as_deref().unwrap_or_default();
+            text.contains(&part.to_lowercase())
+        };
+        let target = [text("kind"), text("name")].join(" ");
+        let action = self.action.as_deref();
+        contains(&target, &self.target)
+            && contains(&text("actor"), &self.actor)
+            && action.is_none_or(|action| text("action") == action)
+    }
+}
+
+/// The event in a stored text, if it matches. An event of a later version is returned as text.
+fn parse_matching(text: &str, filter: &AuditFilter) -> Option<Value> {
+    let event = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
+    Some(event).filter(|event| filter.is_empty() || filter.matches(event))
+}
+
 /// A page of the audit log, newest first.
 #[derive(Debug, Default)]
 pub struct AuditLogPage {
     /// The events.
     pub events: Vec<Value>,
+    /// The number of events that were read.
+    pub searched: usize,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
 }
@@ -171,24 +212,41 @@ fn truncate_state(options: &Options) -> Value {
 }
 
 impl Admin {
-    /// At most `limit` events before the cursor `before`, newest first.
+    /// At most `limit` events that match the filter, before the cursor `before`, newest first. It reads at most
+    /// [`MAX_SEARCHED`] events.
     ///
     /// # Errors
     /// [`AdminError::Service`] for errors of the store.
     pub async fn audit_events(
         &self,
+        filter: &AuditFilter,
         before: Option<&str>,
         limit: usize,
     ) -> Result<AuditLogPage, AdminError> {
-        let events = self.store.audit_events(before, limit).await?;
-        let next = events.last().filter(|_| events.len() == limit);
-        let next = next.map(|event| event.id.clone());
-        let values = events.iter().map(|event| {
-            // An event of a later version is returned as text.
-            serde_json::from_str(&event.text).unwrap_or_else(|_| Value::from(event.text.as_str()))
-        });
-        let events = values.collect();
-        Ok(AuditLogPage { events, next })
+        let batch = if filter.is_empty() {
+            limit
+        } else {
+            SEARCH_BATCH
+        };
+        let mut page = AuditLogPage::default();
+        let mut before = before.map(str::to_owned);
+        loop {
+            let events = self.store.audit_events(before.as_deref(), batch).await?;
+            let is_end = events.len() < batch;
+            for event in events {
+                page.searched += 1;
+                page.events.extend(parse_matching(&event.text, filter));
+                before = Some(event.id);
+                if page.events.len() >= limit {
+                    break;
+                }
+            }
+            let is_full = page.events.len() >= limit;
+            if is_full || is_end || page.searched >= MAX_SEARCHED {
+                page.next = before.filter(|_| is_full || !is_end);
+                return Ok(page);
+            }
+        }
     }
 
     /// Writes an event, before its change is made.

@@ -5,9 +5,11 @@ use std::{cmp::Reverse, time::Duration};
 use super::{
     Actor, Admin, AdminError,
     audit_log::{AuditAction, AuditRecord},
-    group_usage::BATCH_SIZE,
+    group_usage::{BATCH_SIZE, MAX_SAMPLED_GROUPS},
 };
-use crate::model::{Booking, BookingId, Cursor, ListedBooking, Page, PoolUsage, StoreError, Table};
+use crate::model::{
+    Booking, BookingId, Cursor, ListRange, ListedBooking, Page, PoolUsage, StoreError, Table,
+};
 
 /// The resource groups with the highest usage.
 #[derive(Debug, Default, Clone)]
@@ -32,6 +34,15 @@ impl Admin {
         let usage =
             usage.ok_or_else(|| StoreError::Corrupt("usage of a group is missing".to_owned()))?;
         Ok(self.usage_or_all_free(group, usage))
+    }
+
+    /// Names of the configured services, sorted.
+    #[must_use]
+    pub fn service_names(&self) -> Vec<String> {
+        let catalog = self.context.current_catalog.load();
+        let mut names: Vec<String> = catalog.names().map(str::to_owned).collect();
+        names.sort();
+        names
     }
 
     /// Names of the configured groups.
@@ -99,18 +110,105 @@ impl Admin {
     ) -> Result<Page<ListedBooking>, AdminError> {
         self.require_group(group)?;
         let Some(number) = number else {
-            return Ok(self.store.bookings_by_end(group, after, limit).await?);
+            let range = ListRange::after(after);
+            let page = self.store.bookings_by_end(&[group], &range, limit).await?;
+            return Ok(Page {
+                entries: page.entries.into_iter().map(|(_, one)| one).collect(),
+                next: page.next,
+            });
         };
-        let subscriber = self
-            .context
-            .catalog_context
-            .phone_numbers
-            .subscriber_from_parameter("number", number)?;
-        let found = self.store.bookings_of_number(group, &subscriber, limit);
+        let subscriber = self.subscriber_of(number)?;
+        let groups = [group];
+        let found = self.store.bookings_of_number(&groups, &subscriber, limit);
+        let entries = found.await?.into_iter().map(|(_, one)| one).collect();
         Ok(Page {
-            entries: found.await?,
+            entries,
             next: None,
         })
+    }
+
+    /// Bookings of all groups by expiration time, each with its group; or those of one group. Of more than
+    /// [`MAX_SAMPLED_GROUPS`] groups, the first ones by name are read.
+    ///
+    /// # Errors
+    /// [`AdminError::NoSuchEntry`] for the group; [`AdminError::Service`] for errors of the store.
+    pub async fn all_bookings(
+        &self,
+        group: Option<&str>,
+        range: &ListRange,
+        limit: usize,
+    ) -> Result<Page<(String, ListedBooking)>, AdminError> {
+        let groups = self.booking_groups(group)?;
+        let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+        Ok(self.store.bookings_by_end(&groups, range, limit).await?)
+    }
+
+    /// The number of bookings of all groups, or of one. It includes expired ones that are not released yet.
+    ///
+    /// # Errors
+    /// As [`Admin::all_bookings`].
+    pub async fn count_bookings(&self, group: Option<&str>) -> Result<u64, AdminError> {
+        let groups = self.booking_groups(group)?;
+        let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+        Ok(self.store.count_bookings(&groups).await?)
+    }
+
+    /// The bookings of a number in all groups, each with its group: at most `limit`.
+    ///
+    /// # Errors
+    /// [`AdminError::Service`] for an invalid number and errors of the store.
+    pub async fn bookings_of_number(
+        &self,
+        number: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, ListedBooking)>, AdminError> {
+        let subscriber = self.subscriber_of(number)?;
+        let (current, others) = {
+            let catalog = self.context.current_catalog.load();
+            catalog.resource_groups().partition_by_number(&subscriber)
+        };
+        let groups: Vec<&str> = current.iter().chain(&others).map(String::as_str).collect();
+        let mut found = Vec::new();
+        for batch in groups.chunks(BATCH_SIZE) {
+            if found.len() >= limit {
+                break;
+            }
+            let rest = limit - found.len();
+            found.extend(
+                self.store
+                    .bookings_of_number(batch, &subscriber, rest)
+                    .await?,
+            );
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// The names of the groups that can have bookings, deleted ones too, sorted.
+    #[must_use]
+    pub fn groups_with_bookings(&self) -> Vec<String> {
+        let catalog = self.context.current_catalog.load();
+        let mut names = self.group_names();
+        names.extend_from_slice(catalog.resource_groups().retired());
+        names.sort();
+        names
+    }
+
+    /// The group, or the groups whose bookings are read together.
+    fn booking_groups(&self, group: Option<&str>) -> Result<Vec<String>, AdminError> {
+        let Some(group) = group else {
+            let mut names = self.groups_with_bookings();
+            names.truncate(MAX_SAMPLED_GROUPS);
+            return Ok(names);
+        };
+        self.require_group(group)?;
+        Ok(vec![group.to_owned()])
+    }
+
+    /// The subscriber of the parameter `number`.
+    fn subscriber_of(&self, number: &str) -> Result<String, AdminError> {
+        let phone_numbers = self.context.catalog_context.phone_numbers;
+        Ok(phone_numbers.subscriber_from_parameter("number", number)?)
     }
 
     /// Releases a number, regardless of the state of its service.

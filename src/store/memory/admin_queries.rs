@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::{MemoryStore, state::GroupState};
 use crate::{
     model::{
-        BookingId, Cursor, KeyName, ListedBooking, ListedService, Page, PoolUsage, Preview,
-        ServiceId, StoreError, Value,
+        BookingId, Cursor, KeyName, ListRange, ListedBooking, Page, PoolUsage, Preview, ServiceId,
+        StoreError, Value,
     },
     store::AdminQueries,
 };
@@ -28,30 +28,6 @@ pub(super) fn page<T>(
 
 #[async_trait]
 impl AdminQueries for MemoryStore {
-    async fn count_services(&self) -> Result<u64, StoreError> {
-        Ok(self.state().services.len() as u64)
-    }
-
-    async fn services_by_end(
-        &self,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Page<ListedService>, StoreError> {
-        let state = self.state();
-        let services = state.services.iter().map(|(id, record)| ListedService {
-            id: id.clone(),
-            definition: record.definition.clone(),
-            created: record.created,
-            end: record.end,
-            gms_user: record.gms_user.clone(),
-        });
-        let position = |service: &ListedService| Cursor {
-            end: service.end,
-            name: service.id.as_str().to_owned(),
-        };
-        Ok(page(services.collect(), after, limit, position))
-    }
-
     async fn pool_usages(&self, groups: &[&str]) -> Result<Vec<PoolUsage>, StoreError> {
         let state = self.state();
         let states = groups.iter().map(|group| state.groups.get(*group));
@@ -60,35 +36,49 @@ impl AdminQueries for MemoryStore {
         Ok(usages.collect())
     }
 
+    async fn count_bookings(&self, groups: &[&str]) -> Result<u64, StoreError> {
+        let state = self.state();
+        let states = groups.iter().filter_map(|group| state.groups.get(*group));
+        Ok(states.map(|group| group.booked_and_free().0 as u64).sum())
+    }
+
     async fn bookings_by_end(
         &self,
-        group: &str,
-        after: Option<&Cursor>,
+        groups: &[&str],
+        range: &ListRange,
         limit: usize,
-    ) -> Result<Page<ListedBooking>, StoreError> {
+    ) -> Result<Page<(String, ListedBooking)>, StoreError> {
         let state = self.state();
-        let listed = state
-            .groups
-            .get(group)
-            .map(|state| state.list_bookings().collect());
-        let position = |booking: &ListedBooking| Cursor {
+        let bookings = groups.iter().flat_map(|name| {
+            let bookings = state.groups.get(*name).map(GroupState::list_bookings);
+            let bookings = bookings.into_iter().flatten();
+            bookings.map(|booking| ((*name).to_owned(), booking))
+        });
+        let mut entries = range.select(bookings, |(_, one)| (one.until, one.id.as_str()));
+        let has_more = entries.len() > limit;
+        entries.truncate(limit);
+        let last = entries.last().filter(|_| has_more);
+        let next = last.map(|(_, booking)| Cursor {
             end: booking.until,
             name: booking.id.as_str().to_owned(),
-        };
-        Ok(page(listed.unwrap_or_default(), after, limit, position))
+        });
+        Ok(Page { entries, next })
     }
 
     async fn bookings_of_number(
         &self,
-        group: &str,
+        groups: &[&str],
         subscriber: &str,
         limit: usize,
-    ) -> Result<Vec<ListedBooking>, StoreError> {
+    ) -> Result<Vec<(String, ListedBooking)>, StoreError> {
         let state = self.state();
-        let group = state.groups.get(group);
-        let bookings =
-            group.map(|group| group.bookings_of_number(subscriber).take(limit).collect());
-        Ok(bookings.unwrap_or_default())
+        let bookings = groups.iter().flat_map(|name| {
+            let group = state.groups.get(*name).into_iter();
+            let bookings = group.flat_map(|group| group.bookings_of_number(subscriber));
+            let bookings = bookings.take(limit);
+            bookings.map(|booking| ((*name).to_owned(), booking))
+        });
+        Ok(bookings.collect())
     }
 
     async fn booking(

@@ -1,130 +1,47 @@
-//! The admin queries in Redis: services by expiration time, and bookings.
-//!
-//! The list of services is not authoritative. It is in slots of its own, so it may contain services that
-//! do not exist; queries skip those. Entries that a crash leaves behind are removed after their
-//! expiration time.
+//! The admin queries in Redis: bookings, and previews of services.
 
 use async_trait::async_trait;
 use redis::{Cmd, FromRedisValue, cmd};
-use tracing::debug;
 
 use super::{
     RedisStore,
     connection::parse_reply,
-    keys::{self, OwnedResource},
-    scripts::{PAGE, PREVIEWS, evalsha},
+    keys::OwnedResource,
+    scripts::{PREVIEWS, evalsha},
+    service_list::{cursor_from_entry, page_command},
 };
 use crate::{
     model::{
-        BookingId, Cursor, KeyName, ListedBooking, ListedService, Page, PoolUsage, Preview,
-        ServiceId, StoreError, Timestamp,
+        BookingId, Cursor, KeyName, ListRange, ListedBooking, Page, PoolUsage, Preview, ServiceId,
+        StoreError, Timestamp,
     },
     store::AdminQueries,
 };
 
-/// The time after its expiration at which an entry is removed from the list; longer than the skew
-/// between clocks.
-const LISTING_GRACE_MS: i64 = 10_000;
-
 /// The maximum number of bytes that one script copies for previews, since Redis is blocked meanwhile.
 const MAX_PREVIEW_COPY_BYTES: usize = 1024 * 1024;
 
-/// The fields of a service in a list.
-type ServiceFields = (Option<String>, Option<i64>, Option<i64>, Option<String>);
-
 impl RedisStore {
-    /// The command that adds a service that is about to be created to the list. A repeated create does not change the
-    /// entry; that of the earlier use of a custom id is replaced, but not one with a later end: its storage area exists.
-    pub(super) fn add_listing(&self, id: &ServiceId, end: Timestamp) -> Cmd {
-        let mut list = cmd("ZADD");
-        list.arg(self.keys.ends(id));
-        list.arg(if id.is_custom() { "GT" } else { "NX" });
-        list.arg(end.millis()).arg(id.as_str()).to_owned()
-    }
-
-    /// The command that updates the expiration time of a service in the list, if it is listed.
-    pub(super) fn update_listing(&self, id: &ServiceId, end: Timestamp) -> Cmd {
-        let mut list = cmd("ZADD");
-        list.arg(self.keys.ends(id)).arg("XX");
-        list.arg(end.millis()).arg(id.as_str()).to_owned()
-    }
-
-    /// Updates the list with the present expiration time, by `list`, after a change of it was refused.
-    pub(super) async fn restore_listing(
-        &self,
-        id: &ServiceId,
-        list: impl Fn(&Self, &ServiceId, Timestamp) -> Cmd,
-    ) {
-        let key = self.keys.service(id);
-        let restore = async || {
-            let get = cmd("HGET").arg(&key).arg(keys::END).to_owned();
-            let Some(end) = self.redis.query::<Option<i64>>(&get).await? else {
-                return Ok(());
-            };
-            let end = Timestamp::from_millis(end);
-            let end = self.redis.translate_from_server(&key, end)?;
-            self.redis.query::<()>(&list(self, id, end)).await
-        };
-        if let Err(error) = restore().await {
-            debug!(id = %id.redacted(), %error, "expiration time in the list of services not restored");
-        }
-    }
-
-    /// The command that removes a service from the list.
-    pub(super) fn remove_listing(&self, id: &ServiceId) -> Cmd {
-        let mut remove = cmd("ZREM");
-        remove.arg(self.keys.ends(id)).arg(id.as_str()).to_owned()
-    }
-
-    /// Removes a service that does not exist from the list, in which it has a new end. The next create of a custom id
-    /// changes its entry.
-    pub(super) async fn unlist(&self, id: &ServiceId) {
-        if id.is_custom() {
-            return;
-        }
-        if let Err(error) = self.redis.query::<()>(&self.remove_listing(id)).await {
-            debug!(id = %id.redacted(), %error, "ended service not removed from the list");
-        }
-    }
-
-    /// Removes expired services from the list.
-    pub(super) async fn prune_listings(&self) -> Result<(), StoreError> {
-        let cutoff = self.redis.now()?.millis() - LISTING_GRACE_MS;
-        let prune = |shard| {
-            let mut prune = cmd("ZREMRANGEBYSCORE");
-            prune.arg(self.keys.ends_shard(shard)).arg("-inf");
-            prune.arg(cutoff).to_owned()
-        };
-        let all = (0..keys::SHARDS).map(prune).collect();
-        self.redis.pipeline_unordered(all).await.map(drop)
-    }
-
-    /// Reads the existing ones of these bookings.
+    /// Reads the existing ones of these bookings of groups, in this order.
     async fn read_bookings(
         &self,
-        group: &str,
-        ids: Vec<BookingId>,
-    ) -> Result<Vec<ListedBooking>, StoreError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let [_, _, booked, bookings, ..] = self.keys.group(group);
-        let mut texts = cmd("HMGET");
-        texts.arg(bookings);
-        let mut ends = Vec::with_capacity(ids.len() + 1);
-        for id in &ids {
-            texts.arg(id.as_str());
-            ends.push(cmd("ZSCORE").arg(&booked).arg(id.as_str()).to_owned());
-        }
-        let texts: Vec<Option<String>> = self.redis.query(&texts).await?;
-        let ends: Vec<Option<i64>> = self.query_each(ends).await?;
-        let all = ids.into_iter().zip(texts.into_iter().zip(ends));
-        let existing = all.filter_map(|(id, (text, end))| {
-            let until = self
-                .redis
-                .translate_from_server(&booked, Timestamp::from_millis(end?))
-                .ok()?;
-            parse_listed_booking(id, &text?, until)
+        bookings: Vec<(&str, BookingId)>,
+    ) -> Result<Vec<(String, ListedBooking)>, StoreError> {
+        let commands = bookings.iter().flat_map(|(group, id)| {
+            let [_, _, booked, bookings, ..] = self.keys.group(group);
+            let text = cmd("HGET").arg(bookings).arg(id.as_str()).to_owned();
+            [text, cmd("ZSCORE").arg(booked).arg(id.as_str()).to_owned()]
+        });
+        let replies: Vec<Option<String>> = self.query_each(commands.collect()).await?;
+        let existing = bookings.into_iter().zip(replies.chunks_exact(2));
+        let existing = existing.filter_map(|((group, id), reply)| {
+            let [Some(text), Some(end)] = reply else {
+                return None;
+            };
+            let [_, _, booked, ..] = self.keys.group(group);
+            let end = Timestamp::from_millis(end.parse().ok()?);
+            let until = self.redis.translate_from_server(&booked, end).ok()?;
+            Some((group.to_owned(), parse_listed_booking(id, text, until)?))
         });
         Ok(existing.collect())
     }
@@ -141,61 +58,6 @@ impl RedisStore {
 
 #[async_trait]
 impl AdminQueries for RedisStore {
-    async fn count_services(&self) -> Result<u64, StoreError> {
-        let now = self.redis.now()?.millis();
-        let count = |shard| {
-            let mut count = cmd("ZCOUNT");
-            count.arg(self.keys.ends_shard(shard));
-            count.arg(now).arg("+inf").to_owned()
-        };
-        let counts = self.query_each::<u64>((0..keys::SHARDS).map(count).collect());
-        Ok(counts.await?.into_iter().sum())
-    }
-
-    async fn services_by_end(
-        &self,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Page<ListedService>, StoreError> {
-        let now = self.redis.now()?;
-        let shards = (0..keys::SHARDS).map(|shard| {
-            let list = self.keys.ends_shard(shard);
-            page_command(list, after, limit, now)
-        });
-        let shards: Vec<Vec<(String, i64)>> = self.query_each(shards.collect()).await?;
-        let (cursors, next) = split_page(shards.into_iter().flatten().collect(), limit);
-        let read = |cursor: &Cursor| {
-            let id = ServiceId::from(cursor.name.clone());
-            let mut read = cmd("HMGET");
-            read.arg(self.keys.service(&id)).arg(keys::DEFINITION);
-            read.arg(keys::CREATED).arg(keys::END).arg(keys::GMS_USER);
-            read
-        };
-        let fields: Vec<ServiceFields> =
-            self.query_each(cursors.iter().map(read).collect()).await?;
-        let listed = cursors.into_iter().zip(fields);
-        let listed = listed.filter_map(|(cursor, (definition, created, end, gms_user))| {
-            let id = ServiceId::from(cursor.name);
-            let (definition, created, end) = (definition?, created?, end?);
-            let key = self.keys.service(&id);
-            let to_store_time = |millis| {
-                self.redis
-                    .translate_from_server(&key, Timestamp::from_millis(millis))
-            };
-            let both =
-                to_store_time(created).and_then(|created| Ok((created, to_store_time(end)?)));
-            Some(both.map(|(created, end)| ListedService {
-                id,
-                definition,
-                created,
-                end,
-                gms_user,
-            }))
-        });
-        let entries = listed.collect::<Result<_, _>>()?;
-        Ok(Page { entries, next })
-    }
-
     async fn pool_usages(&self, groups: &[&str]) -> Result<Vec<PoolUsage>, StoreError> {
         let commands = groups.iter().flat_map(|group| {
             let [free, numbers, ..] = self.keys.group(group);
@@ -210,39 +72,67 @@ impl AdminQueries for RedisStore {
         Ok(usages.collect())
     }
 
+    async fn count_bookings(&self, groups: &[&str]) -> Result<u64, StoreError> {
+        let count = |group: &&str| {
+            let [_, _, booked, ..] = self.keys.group(group);
+            cmd("ZCARD").arg(booked).to_owned()
+        };
+        let counts = self.query_each::<u64>(groups.iter().map(count).collect());
+        Ok(counts.await?.into_iter().sum())
+    }
+
     async fn bookings_by_end(
         &self,
-        group: &str,
-        after: Option<&Cursor>,
+        groups: &[&str],
+        range: &ListRange,
         limit: usize,
-    ) -> Result<Page<ListedBooking>, StoreError> {
-        let [_, _, booked, ..] = self.keys.group(group);
-        let now = self.redis.now_at(&booked)?;
-        let page = page_command(booked, after, limit, now);
-        let listed = self.redis.query(&page).await?;
-        let (cursors, next) = split_page(listed, limit);
-        let ids = cursors.into_iter().map(|cursor| cursor.name.into());
-        let entries = self.read_bookings(group, ids.collect()).await?;
-        Ok(Page { entries, next })
+    ) -> Result<Page<(String, ListedBooking)>, StoreError> {
+        let pages = groups.iter().map(|group| {
+            let [_, _, booked, ..] = self.keys.group(group);
+            let now = self.redis.now_at(&booked)?;
+            Ok(page_command(booked, range, limit + 1, now))
+        });
+        let pages = pages.collect::<Result<_, StoreError>>()?;
+        let pages: Vec<Vec<(String, i64)>> = self.query_each(pages).await?;
+        let entries = groups.iter().zip(pages).flat_map(|(group, page)| {
+            let positions = page.into_iter().map(cursor_from_entry);
+            positions.map(move |position| (*group, position))
+        });
+        let mut entries = range.select(entries, |(_, position)| {
+            (position.end, position.name.as_str())
+        });
+        let has_more = entries.len() > limit;
+        entries.truncate(limit);
+        let last = entries.last().map(|(_, position)| position.clone());
+        let ids = entries.into_iter();
+        let ids = ids.map(|(group, position)| (group, BookingId::from(position.name)));
+        Ok(Page {
+            entries: self.read_bookings(ids.collect()).await?,
+            next: last.filter(|_| has_more),
+        })
     }
 
     async fn bookings_of_number(
         &self,
-        group: &str,
+        groups: &[&str],
         subscriber: &str,
         limit: usize,
-    ) -> Result<Vec<ListedBooking>, StoreError> {
-        let [_, _, _, _, index, ..] = self.keys.group(group);
+    ) -> Result<Vec<(String, ListedBooking)>, StoreError> {
         let min = ["[n\n", subscriber, "\n"].concat();
         let mut max = ["(n\n", subscriber, "\n"].concat().into_bytes();
         max.push(0xff);
-        let mut find = cmd("ZRANGEBYLEX");
-        find.arg(index).arg(min).arg(max);
-        find.arg("LIMIT").arg(0).arg(limit);
-        let entries: Vec<String> = self.redis.query(&find).await?;
-        let ids = entries.iter().filter_map(|entry| entry.rsplit('\n').next());
-        let ids = ids.map(|id| id.to_owned().into()).collect();
-        self.read_bookings(group, ids).await
+        let find = |group: &&str| {
+            let [_, _, _, _, index, ..] = self.keys.group(group);
+            let mut find = cmd("ZRANGEBYLEX");
+            find.arg(index).arg(&min).arg(&max);
+            find.arg("LIMIT").arg(0).arg(limit).to_owned()
+        };
+        let found: Vec<Vec<String>> = self.query_each(groups.iter().map(find).collect()).await?;
+        let ids = groups.iter().zip(&found).flat_map(|(group, entries)| {
+            let ids = entries.iter().filter_map(|entry| entry.rsplit('\n').next());
+            ids.map(|id| (*group, BookingId::from(id.to_owned())))
+        });
+        self.read_bookings(ids.collect()).await
     }
 
     async fn booking(
@@ -250,8 +140,8 @@ impl AdminQueries for RedisStore {
         group: &str,
         id: &BookingId,
     ) -> Result<Option<ListedBooking>, StoreError> {
-        let mut found = self.read_bookings(group, vec![id.clone()]).await?;
-        Ok(found.pop())
+        let mut found = self.read_bookings(vec![(group, id.clone())]).await?;
+        Ok(found.pop().map(|(_, booking)| booking))
     }
 
     async fn previews(
@@ -295,26 +185,12 @@ impl AdminQueries for RedisStore {
     }
 }
 
-/// The command that reads the entries of `list` after a cursor: one more than `limit`, to detect whether
-/// there is another page.
-fn page_command(list: String, after: Option<&Cursor>, limit: usize, now: Timestamp) -> Cmd {
-    let mut page = evalsha(&PAGE, &[list]);
-    // Expired entries are skipped, wherever the page begins.
-    let (end, name) = after.map_or((now, ""), |cursor| (cursor.end.max(now), &cursor.name));
-    page.arg(end.millis()).arg(name).arg(limit + 1);
-    page
-}
-
 /// Returns the first `limit` entries in order, and the cursor of the next page.
 pub(super) fn split_page(
     listed: Vec<(String, i64)>,
     limit: usize,
 ) -> (Vec<Cursor>, Option<Cursor>) {
-    let cursor = |(name, end)| Cursor {
-        end: Timestamp::from_millis(end),
-        name,
-    };
-    let mut cursors: Vec<Cursor> = listed.into_iter().map(cursor).collect();
+    let mut cursors: Vec<Cursor> = listed.into_iter().map(cursor_from_entry).collect();
     cursors.sort();
     let more = cursors.len() > limit;
     cursors.truncate(limit);

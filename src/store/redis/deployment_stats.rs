@@ -15,7 +15,7 @@ use crate::{
     model::{
         AllocationStrategy, Group, Groups, StoreError, Timestamp, cleanup_status::DeploymentStats,
     },
-    store::{AdminQueries, ChatStore},
+    store::{ChatStore, ServiceList},
 };
 
 /// The interval of the collection.

@@ -1,47 +1,38 @@
-//! Queries of the admin API: services by expiration time, and bookings.
+//! Queries of the admin API: bookings, and previews of services.
 
 use async_trait::async_trait;
 
 use crate::model::{
-    BookingId, Cursor, KeyName, ListedBooking, ListedService, Page, PoolUsage, Preview, ServiceId,
-    StoreError,
+    BookingId, KeyName, ListRange, ListedBooking, Page, PoolUsage, Preview, ServiceId, StoreError,
 };
 use crate::store::Clock;
 
 /// The store's queries for operators.
 #[async_trait]
 pub trait AdminQueries: Clock {
-    /// Returns the approximate number of active services: services that are being created or have just
-    /// ended may be included.
-    async fn count_services(&self) -> Result<u64, StoreError>;
-
-    /// Lists active services in the order of their expiration, after the cursor `after` or from the
-    /// first on. It reads `limit` entries; the page has fewer if some of them have just ended.
-    async fn services_by_end(
-        &self,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Page<ListedService>, StoreError>;
-
     /// Returns the size and free numbers of each of these groups, in this order.
     async fn pool_usages(&self, groups: &[&str]) -> Result<Vec<PoolUsage>, StoreError>;
 
-    /// Lists bookings of the group in the order of their expiration; see
-    /// [`AdminQueries::services_by_end`].
+    /// Returns the number of bookings of these groups. It includes expired ones that are not released yet.
+    async fn count_bookings(&self, groups: &[&str]) -> Result<u64, StoreError>;
+
+    /// Lists bookings of the groups by expiration time, each with its group. It reads `limit` entries; the
+    /// page has fewer if some of them have just ended.
     async fn bookings_by_end(
         &self,
-        group: &str,
-        after: Option<&Cursor>,
+        groups: &[&str],
+        range: &ListRange,
         limit: usize,
-    ) -> Result<Page<ListedBooking>, StoreError>;
+    ) -> Result<Page<(String, ListedBooking)>, StoreError>;
 
-    /// Lists at most `limit` bookings of a number of the group, given its subscriber, oldest first.
+    /// Lists the bookings of a number, given its subscriber: group by group in this order, in each at most
+    /// `limit`, oldest first.
     async fn bookings_of_number(
         &self,
-        group: &str,
+        groups: &[&str],
         subscriber: &str,
         limit: usize,
-    ) -> Result<Vec<ListedBooking>, StoreError>;
+    ) -> Result<Vec<(String, ListedBooking)>, StoreError>;
 
     /// Returns one booking of the group.
     async fn booking(

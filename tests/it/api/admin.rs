@@ -17,5 +17,6 @@ pub(crate) mod lost_entries;
 mod node_status;
 pub(crate) mod replicas;
 mod service_auth;
+mod service_search;
 mod sessions;
 mod store;

@@ -17,6 +17,7 @@ mod key_kinds;
 mod key_limit;
 mod on_redis;
 mod rate_limit;
+mod service_list;
 mod storage_areas;
 mod webhook_events;
 mod webhooks;

@@ -120,7 +120,7 @@ async fn pages_are_usable_with_the_keyboard(fixture: BrowserFixture) {
 }
 
 /// Page and name of its screenshot.
-const PAGES: [(&str, &str); 13] = [
+const PAGES: [(&str, &str); 14] = [
     ("", "overview"),
     ("/services", "service-definitions"),
     (
@@ -135,6 +135,7 @@ const PAGES: [(&str, &str); 13] = [
     ("/groups/DNIS", "resource-group"),
     ("/catalog", "import-export"),
     ("/active-services", "active-services"),
+    ("/bookings", "bookings"),
     ("/audit-log", "audit-log"),
     ("/chats", "chats"),
     ("/try-chat", "try-chat"),

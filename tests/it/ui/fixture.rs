@@ -145,6 +145,13 @@ pub(super) fn unescaped(html: &str) -> String {
     text
 }
 
+/// The path of the next page of a list, below [`HOME`].
+pub(super) fn next_page(page: &str) -> Option<String> {
+    let link = page.split_once("rel=\"next\" href=\"/genesys/1/admin/ui")?;
+    let path = link.1.split_once('"')?.0;
+    Some(unescaped(&path.replace("&amp;", "&")))
+}
+
 /// The id in the path of a service.
 pub(super) fn id_of(service: &str) -> String {
     service.rsplit('/').next().unwrap().to_owned()

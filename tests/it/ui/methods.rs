@@ -26,6 +26,7 @@ pub(super) async fn all_pages(app: &TestApp) -> Vec<String> {
         "/try",
         "/api",
         "/active-services",
+        "/bookings",
         &service_page,
         "/audit-log",
     ];
@@ -64,7 +65,7 @@ async fn pages_are_not_cached() {
         let form = session.unauthenticated_request(Method::POST, page);
         check(page, &TestResponse::send(form.form_body("")).await, status);
     }
-    assert_eq!(checked, 2 * 15 + 8 + 2);
+    assert_eq!(checked, 2 * 16 + 8 + 2);
 }
 
 #[tokio::test]
@@ -106,6 +107,8 @@ async fn unsupported_method_has_an_error_page() {
         (Method::DELETE, "/services/store", "GET, HEAD, POST"),
         (Method::GET, "/sign-out", "POST"),
         (Method::GET, "/groups/DNIS/release", "POST"),
+        (Method::GET, "/selected/active-services", "POST"),
+        (Method::GET, "/selected/bookings", "POST"),
         (Method::DELETE, "/sign-in", "GET, HEAD, POST"),
         (Method::POST, "/assets/pages.js", "GET, HEAD"),
         (Method::HEAD, "/overview/events", "GET"),

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::fixture::{
-    AdminSession, all_between, between, escaped, id_of, listed_ids, page_html, redirect_target,
-    service_page,
+    AdminSession, all_between, between, escaped, id_of, listed_ids, next_page, page_html,
+    redirect_target, service_page,
 };
 use crate::{
     api::admin::fixture::{
@@ -23,13 +23,6 @@ on_redis_only!(
     values_are_downloads_that_browsers_do_not_render,
     unknown_service_has_an_error_page,
 );
-
-/// The path of the next page.
-fn next_page(page: &str) -> Option<String> {
-    let link = page.split_once("rel=\"next\" href=\"/genesys/1/admin/ui")?;
-    let path = link.1.split_once('"')?.0;
-    Some(path.replace("&amp;", "&"))
-}
 
 async fn empty_list_shows_how_to_create_a_service(app: TestApp) {
     let app = start_admin(&app).await;

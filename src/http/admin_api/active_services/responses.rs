@@ -10,8 +10,8 @@ use crate::{
         admin_api::{bookings, format_cursor},
         client_api::services::{BinaryResponse, binary_responses},
     },
-    model::{Description, ListedBooking, ListedService, Page, ServiceId, Timestamp},
-    service::ServiceSearchResult,
+    model::{Description, ListedBooking, ListedService, ServiceId, Timestamp},
+    service::{ServiceSearch, ServiceSearchResult},
 };
 
 /// Active services, sorted by expiration time
@@ -25,10 +25,15 @@ pub(super) struct ServicePageResponse {
     /// Cursor of the next page, for `after`; null on the last page
     #[schema(required)]
     next: Option<String>,
-    /// Only with `prefix`: whether the page contains all services with this prefix
+    /// Only with `prefix`, `service`, `gms_user` or `number`: whether the search found all services. Otherwise `next`
+    /// continues it; it is null if the number has more than 5,000 bookings, of which only these were read
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     complete: Option<bool>,
+    /// Only with `prefix`, `service`, `gms_user` or `number`: the number of services that were read
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    searched: Option<usize>,
 }
 
 /// Whether an entry is a service or a storage area
@@ -86,36 +91,25 @@ pub(super) struct ServiceBookingResponse {
 }
 
 impl ServicePageResponse {
-    /// A page of all services, of which there are `approximate_count`.
-    pub(super) fn from_page(
-        page: Page<ListedService>,
+    /// The result of a search, of `approximate_count` services.
+    pub(super) fn new(
+        found: ServiceSearchResult,
+        search: &ServiceSearch,
         approximate_count: u64,
         now: Timestamp,
     ) -> Self {
-        let services = page.entries.into_iter();
+        let is_search = !search.is_list();
+        let complete = found.is_complete();
+        let page = found.page;
+        let services = page.services.into_iter();
         Self {
             approximate_count,
             services: services
                 .map(|service| ServiceSummaryResponse::new(service, now))
                 .collect(),
             next: page.next.as_ref().map(format_cursor),
-            complete: None,
-        }
-    }
-
-    /// The result of a search.
-    pub(super) fn from_search(
-        found: ServiceSearchResult,
-        approximate_count: u64,
-        now: Timestamp,
-    ) -> Self {
-        let page = Page {
-            entries: found.services,
-            next: None,
-        };
-        Self {
-            complete: Some(found.complete),
-            ..Self::from_page(page, approximate_count, now)
+            complete: is_search.then_some(complete),
+            searched: is_search.then_some(page.searched),
         }
     }
 }

@@ -71,17 +71,38 @@ for (const live of document.querySelectorAll("[data-live]")) {
   connect();
 }
 
-// Copy buttons: `data-copy` is the id of the element to copy.
+// Copy buttons: `data-copy` is the id of the element to copy, `data-copy-text` the text itself.
+for (const button of document.querySelectorAll("button[data-copy-text]")) button.hidden = false;
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-copy]");
+  const button = event.target.closest("button[data-copy], button[data-copy-text]");
   if (!button) return;
-  const text = document.getElementById(button.dataset.copy).textContent;
+  const text = button.dataset.copyText ?? document.getElementById(button.dataset.copy).textContent;
   const copied = navigator.clipboard ? navigator.clipboard.writeText(text) : Promise.reject();
   copied.then(
     () => { button.textContent = "Copied"; },
     () => { button.textContent = "Copy failed"; },
   );
 });
+
+// Selection of rows: a checkbox for all rows of the page, and the number of selected ones.
+for (const all of document.querySelectorAll("input[data-select-all]")) {
+  const form = all.form;
+  const boxes = [...form.querySelectorAll("input[name=selected]")];
+  const status = form.querySelector("[data-selected-count]");
+  const update = () => {
+    const count = boxes.filter((box) => box.checked).length;
+    all.checked = count > 0 && count === boxes.length;
+    all.indeterminate = count > 0 && count < boxes.length;
+    status.textContent = `${count} selected`;
+  };
+  all.addEventListener("change", () => {
+    for (const box of boxes) box.checked = all.checked;
+    update();
+  });
+  form.addEventListener("change", update);
+  all.hidden = boxes.length === 0;
+  if (boxes.length) update();
+}
 
 // File inputs that load a text file into a text area, for review before it is submitted.
 for (const input of document.querySelectorAll("input[type=file][data-into]")) {

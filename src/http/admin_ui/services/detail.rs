@@ -189,5 +189,5 @@ pub(super) fn service_error_page(
     if !matches!(error, ApiError::ServiceNotFound(_)) {
         return Err(error.into());
     }
-    service_not_found_page(session, id, true)
+    service_not_found_page(session, id)
 }

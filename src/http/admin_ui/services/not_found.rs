@@ -9,10 +9,10 @@ use crate::{
 };
 
 /// The path of the list; the page of a service is below it.
-pub(super) const SERVICES_PATH: &str = "/genesys/1/admin/ui/active-services";
+pub(in crate::http::admin_ui) const SERVICES_PATH: &str = "/genesys/1/admin/ui/active-services";
 
 /// The URL of the page of a service.
-pub(super) fn service_url(id: &ServiceId) -> String {
+pub(in crate::http::admin_ui) fn service_url(id: &ServiceId) -> String {
     page_url(&["active-services", id.as_str()])
 }
 
@@ -32,25 +32,13 @@ struct ServiceNotFoundPage<'a> {
     id: &'a ServiceId,
     /// What the id identifies.
     kind: &'static str,
-    /// Whether all services were searched for the prefix.
-    complete: bool,
 }
 
-/// The page for an id without an active service. `complete` is false if the search by prefix did not cover all
-/// services.
-pub(super) fn service_not_found_page(
-    session: &SignedIn,
-    id: &ServiceId,
-    complete: bool,
-) -> PageResult {
+/// The page for an id without an active service.
+pub(super) fn service_not_found_page(session: &SignedIn, id: &ServiceId) -> PageResult {
     let kind = kind_label(id);
     let title = format!("{kind} not found");
     let layout = Layout::new(session, "active-services", title);
-    let page = ServiceNotFoundPage {
-        layout,
-        id,
-        kind,
-        complete,
-    };
+    let page = ServiceNotFoundPage { layout, id, kind };
     render(StatusCode::NOT_FOUND, &page)
 }

@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use switchboard::{
     model::{
-        CatalogChange, CatalogChangeResult, CatalogStep, Cursor, NodeStatus, Preview,
-        StoredCatalog, Table, Timestamp,
+        CatalogChange, CatalogChangeResult, CatalogStep, NodeStatus, Preview, StoredCatalog, Table,
+        Timestamp,
     },
     store::AdminStore,
 };
 
 use crate::support::stores::{
-    create_service, create_until, file, in_ms, key, on_every_store, set_changes, test_bytes, text,
-    upload, write_changes,
+    create_service, file, key, on_every_store, set_changes, test_bytes, text, upload, write_changes,
 };
 
 on_every_store!(
@@ -21,7 +20,6 @@ on_every_store!(
     audit_events_are_listed_newest_first_from_a_cursor,
     replicas_are_listed_until_they_deregister,
     heartbeats_return_the_last_requested_status,
-    services_are_listed_by_expiration_time_including_ties,
     previews_contain_only_the_beginning_of_long_strings,
 );
 
@@ -176,37 +174,6 @@ async fn heartbeats_return_the_last_requested_status(store: &dyn AdminStore) {
     store.deregister("a").await.unwrap();
     assert_eq!(store.heartbeat("a", "a").await.unwrap(), None);
     assert_eq!(heartbeats(store).await, ["a", "b"]);
-}
-
-async fn services_are_listed_by_expiration_time_including_ties(store: &dyn AdminStore) {
-    let end = in_ms(600_000);
-    let mut expected = Vec::new();
-    for n in 0..30 {
-        let end = if n < 25 { end } else { in_ms(700_000 + n) };
-        expected.push(create_until(store, end, Vec::new()).await);
-    }
-    assert_eq!(store.count_services().await.unwrap(), 30);
-    let (mut found, mut after): (Vec<_>, Option<Cursor>) = (Vec::new(), None);
-    loop {
-        let page = store.services_by_end(after.as_ref(), 4).await.unwrap();
-        found.extend(page.entries.into_iter().map(|one| (one.end, one.id)));
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    assert!(found.is_sorted_by_key(|(end, id)| (*end, id.as_str().to_owned())));
-    let mut found: Vec<_> = found
-        .into_iter()
-        .map(|(_, id)| id.as_str().to_owned())
-        .collect();
-    let mut expected: Vec<_> = expected.iter().map(|id| id.as_str().to_owned()).collect();
-    found.sort();
-    expected.sort();
-    assert_eq!(found, expected);
-    let deleted = switchboard::model::ServiceId::from(expected[0].clone());
-    store.delete(&deleted).await.unwrap();
-    assert_eq!(store.count_services().await.unwrap(), 29);
 }
 
 async fn previews_contain_only_the_beginning_of_long_strings(store: &dyn AdminStore) {

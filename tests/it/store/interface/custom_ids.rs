@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use switchboard::{
-    model::{CreateResult, ServiceId, StoredKind, Timestamp},
+    model::{CreateResult, ServiceId, ServiceQuery, StoredKind, Timestamp},
     store::{AdminStore, Store},
 };
 
@@ -116,10 +116,15 @@ async fn custom_ids_of_two_users_are_independent(store: &dyn Store) {
 
 /// The expiration times of all listed services.
 async fn listed_ends(store: &dyn AdminStore) -> Vec<Timestamp> {
-    let page = store.services_by_end(None, 10).await.unwrap();
+    let query = ServiceQuery {
+        limit: 10,
+        max_searched: 10,
+        ..ServiceQuery::default()
+    };
+    let page = store.services_by_end(&query).await.unwrap();
     let count = store.count_services().await.unwrap();
-    assert_eq!(count, page.entries.len() as u64);
-    page.entries.iter().map(|entry| entry.end).collect()
+    assert_eq!(count, page.services.len() as u64);
+    page.services.iter().map(|entry| entry.end).collect()
 }
 
 async fn end_of(store: &dyn AdminStore, id: &ServiceId) -> Timestamp {

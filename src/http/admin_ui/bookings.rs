@@ -1,0 +1,180 @@
+//! *Bookings* of all resource groups.
+
+use actix_web::{
+    HttpRequest,
+    web::{Data, Payload},
+};
+use askama::Template;
+
+use super::{
+    Layout, PageResult,
+    bulk_action::{BulkAction, SelectedRow, is_confirmed, selected, unknown_action},
+    form::Form,
+    format,
+    list_query::{ListQuery, ListSpec, Pager, format_total},
+    ok_page, page_url,
+    signed_in::SignedIn,
+};
+use crate::{
+    http::{ApiError, AppState, admin_api, body},
+    model::{ExpiryOrder, ListRange, ListedBooking, Timestamp},
+    service::{Admin, FormData, MAX_SAMPLED_GROUPS, MAX_SEARCHED},
+};
+
+static SPEC: ListSpec = ListSpec {
+    path: "/genesys/1/admin/ui/bookings",
+    filters: &["number", "group"],
+    columns: &["expires_at"],
+    is_descending: false,
+};
+
+static RELEASE: BulkAction = BulkAction {
+    url: "/genesys/1/admin/ui/selected/bookings",
+    name: "release",
+    verb: "Release",
+    objects: ["number", "numbers"],
+    effect: "The numbers become available to other services at once. Calls to them no longer match these services. The \
+             services themselves stay active.",
+    is_danger: true,
+    section: "bookings",
+};
+
+#[derive(Template)]
+#[template(path = "bookings.html")]
+struct BookingsPage {
+    layout: Layout,
+    list: ListQuery,
+    pager: Pager,
+    /// Each with its resource group.
+    bookings: Vec<(String, ListedBooking)>,
+    groups: Vec<String>,
+}
+
+impl BookingsPage {
+    fn is_soonest_first(&self) -> bool {
+        !self.list.order().1
+    }
+
+    fn max_groups_text() -> String {
+        format_total(MAX_SAMPLED_GROUPS)
+    }
+
+    /// Whether the list has all groups, and there are more than are read.
+    fn has_unread_groups(&self) -> bool {
+        let is_of_all = !self.list.is_filtered();
+        is_of_all && self.groups.len() > MAX_SAMPLED_GROUPS
+    }
+}
+
+/// `GET /genesys/1/admin/ui/bookings`
+pub(super) async fn show_bookings(
+    state: Data<AppState>,
+    session: SignedIn,
+    request: HttpRequest,
+) -> PageResult {
+    let query = body::parse_query(&state, &request)?;
+    let list = ListQuery::parse(&SPEC, &query)?;
+    let admin = admin_api::admin_service(&state)?;
+    let (bookings, pager) = if list.filter("number").is_empty() {
+        bookings_by_end(admin, &list, &query).await?
+    } else {
+        list.paginate(bookings_of_number(admin, &list).await?)
+    };
+    ok_page(&BookingsPage {
+        layout: Layout::new(&session, "bookings", "Bookings"),
+        list,
+        pager,
+        bookings,
+        groups: admin.groups_with_bookings(),
+    })
+}
+
+type GroupBooking = (String, ListedBooking);
+
+/// A page of the bookings of all groups, or of the selected one.
+async fn bookings_by_end(
+    admin: &Admin,
+    list: &ListQuery,
+    query: &FormData,
+) -> Result<(Vec<GroupBooking>, Pager), ApiError> {
+    let group = Some(list.filter("group")).filter(|group| !group.is_empty());
+    let range = ListRange {
+        order: order(list),
+        after: admin_api::parse_cursor(query)?,
+        expires_before: None,
+    };
+    let page = admin.all_bookings(group, &range, list.limit).await?;
+    let total = format::format_count(admin.count_bookings(group).await?);
+    let next = page.next.as_ref().map(admin_api::format_cursor);
+    let count = page.entries.len();
+    let pager = list.cursor_pager(count, next.as_deref(), Some(&format!("about {total}")));
+    Ok((page.entries, pager))
+}
+
+/// The bookings of a number in all groups, or in the selected one.
+async fn bookings_of_number(
+    admin: &Admin,
+    list: &ListQuery,
+) -> Result<Vec<GroupBooking>, ApiError> {
+    let found = admin
+        .bookings_of_number(list.filter("number"), MAX_SEARCHED)
+        .await?;
+    let group = list.filter("group");
+    let in_group = found
+        .into_iter()
+        .filter(|(name, _)| group.is_empty() || name == group);
+    let range = ListRange {
+        order: order(list),
+        ..ListRange::default()
+    };
+    Ok(range.select(in_group, position))
+}
+
+fn order(list: &ListQuery) -> ExpiryOrder {
+    if list.order().1 {
+        ExpiryOrder::LatestFirst
+    } else {
+        ExpiryOrder::SoonestFirst
+    }
+}
+
+fn position((_, booking): &GroupBooking) -> (Timestamp, &str) {
+    (booking.until, booking.id.as_str())
+}
+
+/// `POST /genesys/1/admin/ui/selected/bookings`: asks for a confirmation first.
+pub(super) async fn release_bookings(
+    state: Data<AppState>,
+    session: SignedIn,
+    request: HttpRequest,
+    payload: Payload,
+) -> PageResult {
+    let form = Form::read(&state, &session, &request, payload).await?;
+    let selected = selected(&form)?;
+    let bookings: Vec<(String, String)> = selected.iter().filter_map(parse_selected).collect();
+    if form.text("action") != RELEASE.name {
+        return Err(unknown_action().into());
+    }
+    if !is_confirmed(&form) {
+        let rows = bookings.iter().map(to_row).collect();
+        return ok_page(&RELEASE.confirm_page(&session, &form, rows));
+    }
+    let actor = session.actor(&state, &request);
+    let admin = admin_api::admin_service(&state)?;
+    let result = admin.release_numbers(bookings, &actor).await;
+    RELEASE.result_page(&session, &form, result, to_row)
+}
+
+/// Group and booking of a row: the id of a booking contains no slash.
+fn parse_selected(value: impl AsRef<str>) -> Option<(String, String)> {
+    let (booking, group) = value.as_ref().split_once('/')?;
+    Some((group.to_owned(), booking.to_owned()))
+}
+
+fn to_row((group, booking): &(String, String)) -> SelectedRow {
+    SelectedRow {
+        url: page_url(&["groups", group]),
+        label: format!("{group}: {booking}"),
+        value: format!("{booking}/{group}"),
+    }
+}

@@ -1,0 +1,104 @@
+//! Actions of operators on several services or bookings.
+
+use futures_util::{StreamExt, stream};
+
+use super::{Actor, Admin, AdminError};
+use crate::{
+    model::ServiceId,
+    service::{FormData, ServiceError},
+};
+
+/// Maximum number of services or bookings of one action.
+pub const MAX_SELECTED: usize = 100;
+/// Maximum number of changes that are made concurrently.
+const MAX_CONCURRENT: usize = 8;
+
+/// The result of an action on several objects, in their order.
+#[derive(Debug)]
+pub struct BulkResult<T> {
+    /// Those that were changed.
+    pub done: Vec<T>,
+    /// Those that did not exist any more.
+    pub gone: Vec<T>,
+    /// Those that were not changed, each with the error.
+    pub failed: Vec<(T, AdminError)>,
+}
+
+impl<T> Default for BulkResult<T> {
+    fn default() -> Self {
+        Self {
+            done: Vec::new(),
+            gone: Vec::new(),
+            failed: Vec::new(),
+        }
+    }
+}
+
+impl<T> BulkResult<T> {
+    fn add(&mut self, object: T, result: Result<(), AdminError>) {
+        match result {
+            Ok(()) => self.done.push(object),
+            Err(
+                AdminError::Service(ServiceError::NoSuchService(_))
+                | AdminError::NoSuchBooking { .. }
+                | AdminError::NoSuchEntry(..),
+            ) => self.gone.push(object),
+            Err(error) => self.failed.push((object, error)),
+        }
+    }
+}
+
+impl Admin {
+    /// Sets the expiration time of services, of at most [`MAX_SELECTED`].
+    ///
+    /// # Errors
+    /// An invalid time in `form`; errors of single services are in the result.
+    pub async fn set_service_ends(
+        &self,
+        ids: Vec<ServiceId>,
+        form: &FormData,
+        by: &Actor,
+    ) -> Result<BulkResult<ServiceId>, AdminError> {
+        self.services.requested_end(form)?;
+        let set_end = async |id: &ServiceId| self.set_service_end(id, form, by).await;
+        Ok(for_each(ids, set_end).await)
+    }
+
+    /// Ends services, at most [`MAX_SELECTED`].
+    pub async fn delete_services(&self, ids: Vec<ServiceId>, by: &Actor) -> BulkResult<ServiceId> {
+        for_each(ids, async |id: &ServiceId| {
+            self.delete_service(id, by).await
+        })
+        .await
+    }
+
+    /// Releases bookings, at most [`MAX_SELECTED`]: group and id of each.
+    pub async fn release_numbers(
+        &self,
+        bookings: Vec<(String, String)>,
+        by: &Actor,
+    ) -> BulkResult<(String, String)> {
+        let release = async |(group, booking): &(String, String)| {
+            self.release_number(group, booking, by).await
+        };
+        for_each(bookings, release).await
+    }
+}
+
+/// Changes each object, some concurrently. Those beyond [`MAX_SELECTED`] are not changed.
+async fn for_each<T>(
+    objects: Vec<T>,
+    change: impl AsyncFn(&T) -> Result<(), AdminError>,
+) -> BulkResult<T> {
+    let change = &change;
+    let changes = objects.into_iter().take(MAX_SELECTED).map(async |object| {
+        let result = change(&object).await;
+        (object, result)
+    });
+    let mut changes = stream::iter(changes).buffered(MAX_CONCURRENT);
+    let mut all = BulkResult::default();
+    while let Some((object, result)) = changes.next().await {
+        all.add(object, result);
+    }
+    all
+}

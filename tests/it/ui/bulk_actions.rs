@@ -1,0 +1,302 @@
+//! Actions on several active services and bookings.
+
+use redis::cmd;
+
+use super::fixture::{
+    AdminSession, all_between, between, hidden_fields, id_of, listed_ids, page_html,
+};
+use crate::{
+    api::admin::fixture::{
+        audit_actions, create_entry, create_service, create_service_with, exclusive_group_options,
+        get_json, request_interaction_options, start_admin,
+    },
+    support::{TestApp, TestResponse, on_every_kind_of_store, on_redis_only},
+};
+
+on_every_kind_of_store!(
+    selected_services_are_deleted_after_a_confirmation,
+    selected_services_are_extended,
+    selected_bookings_are_released,
+    invalid_selections_change_nothing,
+);
+
+mod failures {
+    use super::*;
+
+    on_redis_only!(a_failed_change_does_not_prevent_the_others);
+
+    pub(super) async fn a_failed_change_does_not_prevent_the_others(app: TestApp) {
+        super::a_failed_change_does_not_prevent_the_others(app).await;
+    }
+}
+
+const SERVICES: &str = "/selected/active-services";
+const BOOKINGS: &str = "/selected/bookings";
+
+/// Submits the selection of a list page, with its token.
+async fn select(
+    session: &AdminSession<'_>,
+    list: &str,
+    path: &str,
+    action: &str,
+    selected: &[&str],
+) -> TestResponse {
+    let page = session.page(list).await;
+    let token = between(&page, "name=\"form_token\" value=\"", "\"");
+    let mut fields = vec![
+        ("form_token", token),
+        ("action", action),
+        ("back", "/genesys/1/admin/ui/bookings?number=1"),
+    ];
+    fields.extend(selected.iter().map(|value| ("selected", *value)));
+    session.submit_fields(path, &fields).await
+}
+
+/// Submits the confirmation, with the fields of the page and others.
+async fn confirm(
+    session: &AdminSession<'_>,
+    path: &str,
+    confirmation: &TestResponse,
+    others: &[(&str, &str)],
+) -> TestResponse {
+    assert_eq!(confirmation.status, 200, "{}", confirmation.text());
+    let page = page_html(confirmation);
+    let form = between(page, "<form class=\"card\"", "</form>");
+    let hidden = hidden_fields(form);
+    let mut fields: Vec<(&str, &str)> = hidden
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    fields.extend_from_slice(others);
+    session.submit_fields(path, &fields).await
+}
+
+/// The summary of the results.
+fn summary(response: &TestResponse) -> &str {
+    assert_eq!(response.status, 200, "{}", response.text());
+    let rest = page_html(response).split_once("<h1>").unwrap().1;
+    between(rest, "\">", "</p>")
+}
+
+async fn create_services(app: &TestApp, count: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        let service = create_service_with(app, "store", "_ttl=600").await;
+        ids.push(id_of(&service.service_id()));
+    }
+    ids
+}
+
+fn as_strs(ids: &[String]) -> Vec<&str> {
+    ids.iter().map(String::as_str).collect()
+}
+
+async fn selected_services_are_deleted_after_a_confirmation(app: TestApp) {
+    let app = start_admin(&app).await;
+    let ids = create_services(&app, 5).await;
+    let session = AdminSession::sign_in(&app).await;
+    let selected = as_strs(&ids[..4]);
+    let list = "/active-services";
+    let confirmation = select(&session, list, SERVICES, "delete", &selected).await;
+    let page = page_html(&confirmation);
+    assert!(page.contains("<h1>Delete 4 services?</h1>"), "{page}");
+    assert!(page.contains("cannot be undone"), "{page}");
+    assert!(
+        page.contains("href=\"/genesys/1/admin/ui/bookings?number=1\">Cancel"),
+        "{page}"
+    );
+    assert!(
+        audit_actions(&app).await.is_empty(),
+        "nothing has changed yet"
+    );
+    let gone = app.delete(&format!("/genesys/1/service/{}", ids[2]));
+    TestResponse::send(gone).await.assert_ok();
+    let result = confirm(&session, SERVICES, &confirmation, &[]).await;
+    assert_eq!(summary(&result), "3 done, 1 already gone, 0 failed");
+    let gone = between(page_html(&result), "<h2>Already gone</h2>", "</ul>");
+    assert_eq!(all_between(gone, "<bdi>", "</bdi>"), [ids[2].as_str()]);
+    assert_eq!(listed_ids(&session.page(list).await), ids[4..]);
+    let mut events = audit_actions(&app).await;
+    events.sort();
+    let mut expected: Vec<String> = [0, 1, 3]
+        .map(|n: usize| format!("delete active service {}", ids[n]))
+        .into();
+    expected.sort();
+    assert_eq!(events, expected, "one entry for each");
+    // A second submission finds nothing.
+    let again = confirm(&session, SERVICES, &confirmation, &[]).await;
+    assert_eq!(summary(&again), "0 done, 4 already gone, 0 failed");
+}
+
+async fn selected_services_are_extended(app: TestApp) {
+    let app = start_admin(&app).await;
+    let ids = create_services(&app, 3).await;
+    let session = AdminSession::sign_in(&app).await;
+    let selected = as_strs(&ids[..2]);
+    let list = "/active-services";
+    let confirmation = select(&session, list, SERVICES, "extend", &selected).await;
+    let page = page_html(&confirmation);
+    assert!(
+        page.contains("<h1>Set expiry of 2 services?</h1>"),
+        "{page}"
+    );
+    for wrong in ["0", "soon", ""] {
+        // The confirmation is shown again, with the problem.
+        let ttl = [("ttl", wrong)];
+        let rejected = confirm(&session, SERVICES, &confirmation, &ttl).await;
+        assert_eq!(rejected.status, 400, "{wrong}");
+        let problem = between(page_html(&rejected), "role=\"alert\">", "</p>");
+        assert!(problem.contains("from 1 to 2592000"), "{problem}");
+    }
+    assert!(audit_actions(&app).await.is_empty());
+    let result = confirm(&session, SERVICES, &confirmation, &[("ttl", "7200")]).await;
+    assert_eq!(summary(&result), "2 done, 0 already gone, 0 failed");
+    for (n, id) in ids.iter().enumerate() {
+        let service = get_json(&app, &format!("active-services/{id}")).await;
+        assert_eq!(service["ttl"].as_u64().unwrap() > 7_000, n < 2, "{service}");
+    }
+    assert_eq!(audit_actions(&app).await.len(), 2);
+}
+
+async fn selected_bookings_are_released(app: TestApp) {
+    let app = start_admin(&app).await;
+    for (group, number) in [("a/b", "8005550001"), ("c", "8005550002")] {
+        let path = format!("groups/{}", crate::support::encode(group));
+        create_entry(&app, &path, &exclusive_group_options(&[number])).await;
+        let name = format!("call-{}", number.chars().last().unwrap());
+        let path = format!("services/{name}");
+        create_entry(&app, &path, &request_interaction_options(group)).await;
+        create_service(&app, &name).await.service_id();
+    }
+    create_service(&app, "request-interaction")
+        .await
+        .service_id();
+    let session = AdminSession::sign_in(&app).await;
+    let page = session.page("/bookings").await;
+    assert!(page.contains("1-3 of about 3"), "{page}");
+    let page = session.page("/bookings?number=%2B18005550001").await;
+    assert!(page.contains("1-1 of 1"), "{page}");
+    assert!(
+        page.contains("<bdi>a/b</bdi>") && !page.contains("<bdi>8005550002</bdi>"),
+        "{page}"
+    );
+    let page = session.page("/bookings?group=c").await;
+    assert!(page.contains("<bdi>8005550002</bdi>"), "{page}");
+    assert!(page.contains("1-1 of about 1"), "{page}");
+    assert_eq!(session.get("/bookings?group=none").await.status, 404);
+    assert!(
+        session
+            .page("/bookings?number=8005550009")
+            .await
+            .contains("No bookings found.")
+    );
+    let page = session.page("/bookings").await;
+    let values = all_between(&page, "name=\"selected\" value=\"", "\"");
+    let values: Vec<&str> = values
+        .into_iter()
+        .filter(|value| !value.ends_with("/DNIS"))
+        .collect();
+    assert_eq!(values.len(), 2);
+    let confirmation = select(&session, "/bookings", BOOKINGS, "release", &values).await;
+    assert!(page_html(&confirmation).contains("<h1>Release 2 numbers?</h1>"));
+    assert!(
+        audit_actions(&app)
+            .await
+            .iter()
+            .all(|action| !action.starts_with("release"))
+    );
+    let result = confirm(&session, BOOKINGS, &confirmation, &[]).await;
+    assert_eq!(summary(&result), "2 done, 0 already gone, 0 failed");
+    let page = session.page("/bookings").await;
+    assert!(page.contains("1-1 of about 1"), "{page}");
+    let mut released = audit_actions(&app).await;
+    released.retain(|action| action.starts_with("release"));
+    released.sort();
+    assert_eq!(
+        released,
+        [
+            "release booking a/b/8005550001",
+            "release booking c/8005550002"
+        ]
+    );
+    let again = confirm(&session, BOOKINGS, &confirmation, &[]).await;
+    assert_eq!(summary(&again), "0 done, 2 already gone, 0 failed");
+    // The numbers can be booked again.
+    create_service(&app, "call-1").await.service_id();
+}
+
+async fn invalid_selections_change_nothing(app: TestApp) {
+    let app = start_admin(&app).await;
+    let ids = create_services(&app, 1).await;
+    let session = AdminSession::sign_in(&app).await;
+    let many: Vec<String> = (0..101).map(|n| format!("id{n}")).collect();
+    let id = [ids[0].as_str()];
+    for (path, action, selected, status) in [
+        (SERVICES, "delete", &[][..], 400),
+        (SERVICES, "delete", &as_strs(&many), 400),
+        (SERVICES, "sing", &id, 400),
+        (SERVICES, "release", &id, 400),
+        (BOOKINGS, "delete", &id, 400),
+        (BOOKINGS, "release", &[], 400),
+    ] {
+        let response = select(&session, "/active-services", path, action, selected).await;
+        assert_eq!(response.status, status, "{path} {action}");
+        assert!(
+            page_html(&response).contains("no changes were made"),
+            "{}",
+            response.text()
+        );
+    }
+    // Neither a missing nor a foreign token is accepted.
+    for token in ["", "x"] {
+        for path in [SERVICES, BOOKINGS] {
+            let fields = [
+                ("form_token", token),
+                ("action", "delete"),
+                ("confirmed", "yes"),
+                ("selected", id[0]),
+            ];
+            let response = session.submit_fields(path, &fields).await;
+            assert_eq!(response.status, 403, "{path}");
+        }
+    }
+    assert_eq!(listed_ids(&session.page("/active-services").await), ids);
+    assert!(audit_actions(&app).await.is_empty());
+}
+
+async fn a_failed_change_does_not_prevent_the_others(app: TestApp) {
+    let app = start_admin(&app).await;
+    let ids = create_services(&app, 3).await;
+    let session = AdminSession::sign_in(&app).await;
+    let confirmation = select(
+        &session,
+        "/active-services",
+        SERVICES,
+        "delete",
+        &as_strs(&ids),
+    )
+    .await;
+    // A key of another type in place of the service.
+    let keys = app.redis_keys(&format!("*{}*", ids[1])).await;
+    let key = keys
+        .iter()
+        .find(|key| key.ends_with('}'))
+        .unwrap_or(&keys[0]);
+    let mut connection = app.redis.as_ref().unwrap().connection().await;
+    let mut replace = cmd("SET");
+    replace.arg(key).arg("x");
+    replace.query_async::<()>(&mut connection).await.unwrap();
+    let result = confirm(&session, SERVICES, &confirmation, &[]).await;
+    assert_eq!(summary(&result), "2 done, 0 already gone, 1 failed");
+    let failed = between(page_html(&result), "<h2>Failed</h2>", "</ul>");
+    assert!(
+        failed.contains(&format!("<bdi>{}</bdi></a>: <bdi>", ids[1])),
+        "{failed}"
+    );
+    let mut remove = cmd("UNLINK");
+    remove
+        .arg(key)
+        .query_async::<()>(&mut connection)
+        .await
+        .unwrap();
+}
