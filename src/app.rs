@@ -157,6 +157,7 @@ pub async fn start_with_clock(
     let responses = metrics.http.totals.clone();
     background.send_heartbeats(replica, Arc::clone(&admin_context), skew.clone(), responses);
     let webhooks = background.deliver_webhooks(&settings, &admin_context, &metrics.webhooks)?;
+    let failed_matches = background.record_failed_matches(&metrics.matches);
     let memory = MemoryBudgets::new(&settings.limits);
     let catalog = admin_context.current_catalog.clone();
     let sources = Sources {
@@ -177,6 +178,7 @@ pub async fn start_with_clock(
         readiness,
         memory,
         change_listeners,
+        failed_matches,
         watchers: Arc::new(Semaphore::new(settings.limits.watchers)),
         exporter: Arc::new(Exporter::new(&metrics, sources)),
         metrics,

@@ -13,10 +13,12 @@ pub use self::{
         StoredEntry, Table,
     },
     consistency_report::{BookedNumber, ConsistencyReport},
+    failed_match::{FailedMatch, ListedFailedMatch, MatchFailure},
     hash::stable_hash,
     ids::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, RedactedId, ServiceId},
     list_range::{ExpiryOrder, ListRange},
     listing::{AuditEvent, Cursor, ListedBooking, ListedReplica, ListedService, Page, Preview},
+    matching::{ComparedBooking, MatchCandidate, MatchCandidates, Mismatch, newest_match},
     node_status::{NodeStatus, StatusRequest},
     percent_encoding::RESERVED,
     propagated_headers::{GMS_USER, MAX_REQUEST_ID_BYTES, PropagatedHeaders, REQUEST_ID},
@@ -41,10 +43,12 @@ mod choices;
 pub mod cleanup_status;
 pub mod comet;
 mod consistency_report;
+mod failed_match;
 mod hash;
 mod ids;
 mod list_range;
 mod listing;
+mod matching;
 mod node_status;
 mod percent_encoding;
 mod propagated_headers;

@@ -10,11 +10,12 @@ pub use self::{
     access_policy::BasicCredentials,
     admin::{
         ActiveService, Actor, Admin, AdminContext, AdminError, AdminSession, AuditFilter,
-        AuditLogPage, BulkResult, CatalogEntry, Difference, EntryOrigin, GroupUsage, ImportMode,
-        ImportReport, LostEntries, MAX_SAMPLED_GROUPS, MAX_SEARCHED, MAX_SELECTED, MostUsedGroups,
-        Overview, OwnReplica, Precondition, PutOutcome, Replica, ReplicaStats, Secrets,
-        ServiceSearch, ServiceSearchResult, SessionRole, SetStatusResult, StatsSampler,
-        StoreOutage, StoreStatus, UsageSample, Webhook, deregister, export_catalog,
+        AuditLogPage, BulkResult, CatalogEntry, Difference, EntryOrigin, ExplainedBooking,
+        GroupUsage, ImportMode, ImportReport, LostEntries, MAX_SAMPLED_GROUPS, MAX_SEARCHED,
+        MAX_SELECTED, MatchExplanation, MostUsedGroups, Overview, OwnReplica, Precondition,
+        PutOutcome, Replica, ReplicaStats, Secrets, ServiceSearch, ServiceSearchResult,
+        SessionRole, SetStatusResult, StatsSampler, StoreOutage, StoreStatus, UsageSample, Webhook,
+        deregister, export_catalog,
     },
     backend_requests::{PreparedRequest, RequestOrigin},
     catalog::{
@@ -35,6 +36,7 @@ pub use self::{
     download::{ByteRange, Download},
     error::ServiceError,
     failed_credentials::FailedCredentials,
+    failed_matches::FailedMatches,
     flatten::{FlattenError, flatten},
     form_data::{FieldValue, FormData},
     idempotency::IdempotencyHead,
@@ -86,9 +88,11 @@ mod digest;
 mod download;
 mod error;
 mod failed_credentials;
+mod failed_matches;
 mod flatten;
 mod form_data;
 mod idempotency;
+mod incoming_call;
 mod listeners;
 mod options;
 mod parameters;

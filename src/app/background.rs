@@ -14,12 +14,12 @@ use crate::{
     },
     service::{
         AdminContext, AgentContext, CatalogReloader, ChangeListeners, ClockSkew, CurrentCatalog,
-        Replica, SessionTerminator, StatsSampler, WebhookDeliverer, WebhookStatistics,
-        monitor_clock_skew, monitor_readiness, unload_unused_phone_library,
+        FailedMatches, Replica, SessionTerminator, StatsSampler, WebhookDeliverer,
+        WebhookStatistics, monitor_clock_skew, monitor_readiness, unload_unused_phone_library,
     },
     settings::Settings,
     store::{AdminStore, WallClock, WebhookHub, memory::MemoryStore, redis::RedisStore},
-    telemetry::metrics::{RedisMetrics, WebhookMetrics},
+    telemetry::metrics::{MatchMetrics, RedisMetrics, WebhookMetrics},
 };
 
 /// The configured store, which each worker opens.
@@ -181,6 +181,14 @@ impl BackgroundTasks {
         let sampling = statistics.clone().run(store, catalog, cleanup);
         self.tasks.push(tokio::spawn(sampling));
         Ok(statistics)
+    }
+
+    /// Records failed matches, which requests add to the result.
+    pub(super) fn record_failed_matches(&mut self, metrics: &MatchMetrics) -> FailedMatches {
+        let failed_matches = FailedMatches::new(metrics);
+        let recording = failed_matches.clone().run(Arc::clone(&self.store));
+        self.tasks.push(tokio::spawn(recording));
+        failed_matches
     }
 
     /// Publishes `replica` to the other replicas.

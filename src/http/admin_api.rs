@@ -26,6 +26,7 @@ mod catalog_responses;
 pub(super) mod configured_services;
 pub(super) mod import_export;
 pub(super) mod import_report;
+pub(super) mod matches;
 pub(super) mod node;
 pub(super) mod replicas;
 pub(super) mod resource_groups;

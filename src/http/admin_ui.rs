@@ -36,6 +36,7 @@ mod import_export;
 mod layout;
 mod links;
 mod list_query;
+mod match_explanation;
 mod overview;
 mod page;
 mod redirect_targets;
@@ -86,7 +87,7 @@ pub(super) fn shared_routes() -> [Endpoint; 2] {
 }
 
 /// Pages that need the session of an administrator. Registers all pages as targets of redirects.
-pub(super) fn routes() -> [Endpoint; 29] {
+pub(super) fn routes() -> [Endpoint; 30] {
     let pages = [
         route("/genesys/1/admin/ui").get(overview::show_overview),
         entry_list_endpoint("/genesys/1/admin/ui/services"),
@@ -129,6 +130,9 @@ pub(super) fn routes() -> [Endpoint; 29] {
         route("/genesys/1/admin/ui/webhooks/{endpoint}")
             .get(webhooks::show_webhook)
             .method(Method::POST, post().to(webhooks::update_webhook)),
+        route("/genesys/1/admin/ui/match-explanation")
+            .get(match_explanation::show_form)
+            .method(Method::POST, post().to(match_explanation::explain_match)),
         route("/genesys/1/admin/ui/audit-log").get(audit_log::show_audit_log),
         route("/genesys/1/admin/ui/{path:.*}"),
     ];

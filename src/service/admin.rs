@@ -18,6 +18,7 @@ pub use self::{
     entries::{CatalogEntry, EntryOrigin, Precondition, PutOutcome},
     group_usage::{GroupUsage, MAX_SAMPLED_GROUPS, UsageSample},
     import_export::{Difference, ImportMode, ImportReport, Secrets, export_catalog},
+    match_explanation::{ExplainedBooking, MatchExplanation},
     node_status::{OwnReplica, SetStatusResult},
     replica::Replica,
     replica_stats::{ReplicaStats, StatsSampler},
@@ -49,6 +50,8 @@ mod entry_change;
 mod group_usage;
 mod import_export;
 mod login;
+mod match_explanation;
+mod match_messages;
 mod node_status;
 mod replica;
 mod replica_stats;

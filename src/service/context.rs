@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::{ChangeListeners, CometContext, CurrentCatalog, FailedCredentials, PhoneNumbers};
+use super::{
+    ChangeListeners, CometContext, CurrentCatalog, FailedCredentials, FailedMatches, PhoneNumbers,
+};
 use crate::{
     backend::Backends,
     memory_budget::MemoryBudgets,
@@ -31,6 +33,8 @@ pub struct ServiceContext {
     pub rate_limit: RateLimit,
     /// Recent requests with wrong credentials.
     pub failed_credentials: Arc<FailedCredentials>,
+    /// The failed matches that are not in the list yet.
+    pub failed_matches: FailedMatches,
     /// The client of backends. It runs services of types `ors` and `http`.
     pub backends: Arc<Backends>,
     /// The memory budgets of the process.

@@ -1,11 +1,13 @@
 //! Phone numbers, compared as subscribers regardless of their spelling.
 
 mod library;
+mod mask;
 mod uri;
 
 use rlibphonenumber::{PhoneNumberFormat, Region};
 
 pub use self::library::unload_unused_phone_library;
+pub(super) use self::mask::mask_subscriber;
 use self::{library::library, uri::Dialed};
 use super::ServiceError;
 

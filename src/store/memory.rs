@@ -24,6 +24,7 @@ mod chats;
 mod comet;
 mod consistency_check;
 mod idempotency;
+mod match_diagnostics;
 mod rate_limit;
 mod replicas;
 mod service_list;

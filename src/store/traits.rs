@@ -19,6 +19,7 @@ pub use self::{
     consistency_check::ConsistencyCheck,
     health_check::HealthCheck,
     idempotency::IdempotencyStore,
+    match_diagnostics::MatchDiagnosticsStore,
     rate_limit::RateLimitStore,
     replicas::{REPLICA_TIMEOUT, ReplicaStore},
     service_list::ServiceList,
@@ -43,6 +44,7 @@ mod comet;
 mod consistency_check;
 mod health_check;
 mod idempotency;
+mod match_diagnostics;
 mod rate_limit;
 mod replicas;
 mod service_list;
@@ -91,6 +93,7 @@ pub trait AdminStore:
     + ReplicaStore
     + AdminQueries
     + ServiceList
+    + MatchDiagnosticsStore
     + AdminSessionStore
     + ChatSignalSource
     + WebhookStore
@@ -105,6 +108,7 @@ impl<S> AdminStore for S where
         + ReplicaStore
         + AdminQueries
         + ServiceList
+        + MatchDiagnosticsStore
         + AdminSessionStore
         + ChatSignalSource
         + WebhookStore

@@ -20,6 +20,7 @@ pub use self::{
     comet::{CometMetrics, CometTransport},
     handles::GaugeGuard,
     http::{CLIENT_CLOSED_REQUEST, HttpMetrics, MethodLabel, RouteMetrics},
+    matches::MatchMetrics,
     redis::{PoolStats, RedisMetrics},
     replica::{EndpointGauges, Sources, SpanOutcome},
     store::{BinaryMetrics, OperationMetrics, StoreMetrics},
@@ -31,6 +32,7 @@ mod chats;
 mod comet;
 mod handles;
 mod http;
+mod matches;
 mod redis;
 mod replica;
 mod scrape;
@@ -52,6 +54,8 @@ pub struct Metrics {
     pub redis: RedisMetrics,
     /// Requests to backends.
     pub backends: BackendMetrics,
+    /// Matches.
+    pub matches: MatchMetrics,
     /// Chats.
     pub chats: ChatMetrics,
     /// Push by `CometD`.
@@ -74,6 +78,7 @@ impl Exporter {
         metrics.binaries.register(&mut registry);
         metrics.redis.register(&mut registry);
         metrics.backends.register(&mut registry);
+        metrics.matches.register(&mut registry);
         metrics.chats.register(&mut registry);
         metrics.comet.register(&mut registry);
         metrics.webhooks.register(&mut registry);

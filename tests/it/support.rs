@@ -306,6 +306,7 @@ pub(crate) fn is_persistent_key(prefix: &str, key: &str) -> bool {
             "probe:",
             "{catalog}:",
             "{chats}:",
+            "{matches}:",
             "webhook:",
             "{webhooks}:",
         ]

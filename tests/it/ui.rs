@@ -20,6 +20,7 @@ mod large_fixture;
 mod lists;
 mod lists_at_size;
 mod lost_entries;
+mod match_explanation;
 mod methods;
 mod replica;
 mod service_actions;

@@ -17,6 +17,11 @@ const MENU: &[MenuItem] = &[
     ("groups", "/groups", "Resource groups"),
     ("active-services", "/active-services", "Active services"),
     ("bookings", "/bookings", "Bookings"),
+    (
+        "match-explanation",
+        "/match-explanation",
+        "Match explanation",
+    ),
     ("chats", "/chats", "Chats"),
     ("try-chat", "/try-chat", "Try chat"),
     ("webhooks", "/webhooks", "Webhooks"),

@@ -14,8 +14,8 @@ use utoipa::{
 
 use super::{
     known_fields::{
-        Known, availability_fields, create_fields, expiration_fields, join_fields, message_fields,
-        no_fields, position_fields, resend_fields, typing_fields,
+        Known, availability_fields, create_fields, expiration_fields, join_fields, match_fields,
+        message_fields, no_fields, position_fields, resend_fields, typing_fields,
     },
     surface::current,
 };
@@ -57,6 +57,7 @@ macro_rules! field_sets {
 field_sets! {
     CreateFields: create_fields;
     ExpirationFields: expiration_fields;
+    MatchFields: match_fields;
     DataFields: no_fields;
     JoinFields: join_fields;
     MessageFields: message_fields;

@@ -77,6 +77,30 @@ fn option_fields((client, matching): (bool, bool)) -> Known {
     fields.collect()
 }
 
+/// The fields of a call that is explained.
+pub(super) fn match_fields() -> Known {
+    vec![
+        (
+            "_access_number",
+            text("Dialed number; required.", "8003449999"),
+        ),
+        (
+            "_phone_number",
+            text(
+                "Phone number of the caller. Without it, any caller fits.",
+                "+1 650 469 9999",
+            ),
+        ),
+        (
+            "_access_code",
+            text(
+                "Access code that the caller keyed in. Without it, any booking fits.",
+                "7341",
+            ),
+        ),
+    ]
+}
+
 /// The fields that set the expiration of a service.
 pub(super) fn expiration_fields() -> Known {
     let max_ttl = max_ttl_seconds();

@@ -10,7 +10,7 @@ use utoipa::openapi::{
 use super::path_items::operations_of;
 
 /// All tags with their descriptions. Services and storage come first, administration last.
-const TAGS: [(&str, &str); 16] = [
+const TAGS: [(&str, &str); 17] = [
     ("services", "Create, describe, extend and delete services"),
     ("storage", "Strings in the storage of a service"),
     ("binaries", "Files in the storage of a service"),
@@ -23,6 +23,7 @@ const TAGS: [(&str, &str); 16] = [
         "All services and storage areas, for operators",
     ),
     ("bookings", "Booked access numbers"),
+    ("matches", "Explanations of matches, and failed matches"),
     ("configured services", "Service definitions of the catalog"),
     ("resource groups", "Groups of access numbers in the catalog"),
     ("catalog", "Export, import and restore of all definitions"),

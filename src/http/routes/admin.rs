@@ -9,7 +9,7 @@ use utoipa::OpenApi;
 use crate::http::{
     admin_api::{
         active_services, audit_log, bookings, catalog_entries::EntryListResponse,
-        configured_services, import_export, import_report::ImportResponse, node, replicas,
+        configured_services, import_export, import_report::ImportResponse, matches, node, replicas,
         resource_groups, restore, webhooks,
     },
     endpoint::{Endpoint, route},
@@ -29,6 +29,8 @@ use crate::http::{
         resource_groups::delete_group,
         bookings::list_bookings,
         bookings::release_number,
+        matches::explain_match,
+        matches::list_failed_matches,
         import_export::export_catalog,
         import_export::replace_catalog,
         import_export::merge_catalog,
@@ -51,7 +53,7 @@ use crate::http::{
 pub(super) struct AdminApi;
 
 /// The routes of the admin API.
-pub(in crate::http) fn admin_routes() -> [Endpoint; 19] {
+pub(in crate::http) fn admin_routes() -> [Endpoint; 21] {
     [
         route("/genesys/1/admin/services").get(configured_services::list_services),
         route("/genesys/1/admin/services/{name}")
@@ -69,6 +71,9 @@ pub(in crate::http) fn admin_routes() -> [Endpoint; 19] {
         route("/genesys/1/admin/groups/{group}/bookings").get(bookings::list_bookings),
         route("/genesys/1/admin/groups/{group}/bookings/{booking}")
             .method(Method::DELETE, delete().to(bookings::release_number)),
+        route("/genesys/1/admin/match-explanation")
+            .method(Method::POST, post().to(matches::explain_match)),
+        route("/genesys/1/admin/failed-matches").get(matches::list_failed_matches),
         route("/genesys/1/admin/catalog")
             .get(import_export::export_catalog)
             .method(Method::PUT, put().to(import_export::replace_catalog))

@@ -1,40 +1,13 @@
 //! `match-interaction`: finds the service of an incoming call.
 
 use crate::{
-    model::{Call, MatchResult, ReadAll, ServiceId, StorageRead, StoreError},
+    model::{MatchFailure, MatchResult, ReadAll, ServiceId, StorageRead, StoreError},
     service::{
-        ServiceError,
-        create::PendingCreate,
-        create_response::CreateResponseBody,
-        parameters::Parameters,
-        parse_value::parse_boolean,
-        phone_numbers::{PhoneNumbers, to_ascii_digits},
-        rate_limit::Attempt,
-        storage::MAX_UNRESERVED_BYTES,
+        ServiceError, create::PendingCreate, create_response::CreateResponseBody,
+        failed_matches::UnrecordedMatch, incoming_call::IncomingCall, parameters::Parameters,
+        parse_value::parse_boolean, rate_limit::Attempt, storage::MAX_UNRESERVED_BYTES,
     },
 };
-
-/// The numbers of a call as received.
-struct CallNumbers<'a> {
-    dialed: &'a str,
-    caller: Option<&'a str>,
-}
-
-impl CallNumbers<'_> {
-    /// Adds the subscribers of the numbers, parsed under `region`.
-    fn add_region(&self, region: String, call: &mut Call) {
-        if let Some(phone_numbers) = PhoneNumbers::for_region(&region) {
-            let dialed = phone_numbers.subscriber(self.dialed);
-            if !call.dialed.contains(&dialed) {
-                call.dialed.push(dialed);
-            }
-            let caller = self.caller.and_then(|caller| phone_numbers.caller(caller));
-            call.callers
-                .extend(caller.filter(|caller| !call.callers.contains(caller)));
-        }
-        call.regions.push(region);
-    }
-}
 
 impl PendingCreate {
     /// Finds the service of a call and releases its number.
@@ -43,63 +16,83 @@ impl PendingCreate {
         parameters: Parameters,
     ) -> Result<String, ServiceError> {
         let effective = |option| parameters.effective(&self.definition, option);
-        let dialed = effective("_access_number").ok_or_else(|| {
-            ServiceError::InvalidParameter("_access_number is missing".to_owned())
-        })?;
-        let numbers = CallNumbers {
-            dialed,
-            caller: effective("_phone_number"),
-        };
-        let dialed = self
-            .context
-            .phone_numbers
-            .subscriber_from_parameter("_access_number", numbers.dialed)?;
-        let caller = numbers.caller.map(|caller| {
-            self.context
-                .phone_numbers
-                .caller_from_parameter("_phone_number", caller)
-        });
-        let caller = caller.transpose()?;
+        let mut incoming = IncomingCall::parse(
+            self.context.phone_numbers,
+            effective("_access_number"),
+            effective("_phone_number"),
+        )?;
         let include_user_data = effective("_return_user_data");
         let include_user_data = include_user_data
             .map_or(Ok(false), |value| parse_boolean("_return_user_data", value))?;
-        let code = self.access_code(&parameters)?;
-        let (current_groups, other_groups) =
-            self.catalog.resource_groups().partition_by_number(&dialed);
-        let attempt =
-            Attempt::begin_match(&*self.context.store, &self.context.rate_limit, &dialed).await?;
-        if caller == Some(None) {
-            // A caller number without comparable digits matches no booking.
-            return Err(ServiceError::NoMatch(dialed));
+        incoming.set_code(self.access_code(&parameters)?);
+        let (store, limits) = (&*self.context.store, &self.context.rate_limit);
+        let attempt = Attempt::begin_match(store, limits, &incoming.subscriber).await;
+        let attempt = attempt.inspect_err(|error| {
+            if matches!(error, ServiceError::RateLimited { .. }) {
+                self.record_failure(&incoming, Some(MatchFailure::RateLimited), Vec::new());
+            }
+        })?;
+        let response = self
+            .match_incoming(&mut incoming, include_user_data)
+            .await?;
+        attempt.refund(store).await;
+        response.to_json()
+    }
+
+    /// Finds the service of a call and releases its number.
+    async fn match_incoming(
+        &self,
+        incoming: &mut IncomingCall<'_>,
+        include_user_data: bool,
+    ) -> Result<CreateResponseBody, ServiceError> {
+        let groups = self.catalog.resource_groups();
+        let (current_groups, other_groups) = groups.partition_by_number(&incoming.subscriber);
+        let no_match =
+            |incoming: &IncomingCall<'_>| ServiceError::NoMatch(incoming.subscriber.clone());
+        if incoming.is_caller_withheld {
+            let failure = MatchFailure::CallerNotComparable;
+            self.record_failure(incoming, Some(failure), Vec::new());
+            return Err(no_match(incoming));
         }
-        let mut call = Call {
-            dialed: vec![dialed.clone()],
-            code,
-            callers: caller.flatten().into_iter().collect(),
-            regions: vec![self.context.phone_numbers.region()],
-        };
-        let response = loop {
-            let mut found = self
-                .match_call(&current_groups, &numbers, &mut call)
-                .await?;
+        loop {
+            let mut found = self.match_call(&current_groups, incoming).await?;
             if found.is_none() {
-                found = self.match_call(&other_groups, &numbers, &mut call).await?;
+                found = self.match_call(&other_groups, incoming).await?;
             }
             let Some(id) = found else {
-                return Err(ServiceError::NoMatch(dialed));
+                let failure = current_groups
+                    .is_empty()
+                    .then_some(MatchFailure::UnknownNumber);
+                self.record_failure(incoming, failure, current_groups);
+                return Err(no_match(incoming));
             };
             // If the service has ended in the meantime, the next newest booking counts.
             if let Some(response) = self.match_response(&id, include_user_data).await? {
-                break response;
+                return Ok(response);
             }
-        };
-        attempt.refund(&*self.context.store).await;
-        response.to_json()
+        }
+    }
+
+    /// Adds a match that failed to the list of failed ones. If the `failure` is not known, it is determined from the
+    /// bookings in `groups`.
+    fn record_failure(
+        &self,
+        incoming: &IncomingCall<'_>,
+        failure: Option<MatchFailure>,
+        groups: Vec<String>,
+    ) {
+        if let Ok(now) = self.context.store.now() {
+            let unrecorded = UnrecordedMatch::new(incoming, now, failure, groups);
+            self.context.failed_matches.add(unrecorded);
+        }
     }
 
     /// The access code of the request. An empty code is rejected, because it would match any booking of the number:
     /// the routing side lost it, or the caller keyed in nothing.
-    fn access_code(&self, parameters: &Parameters) -> Result<Option<String>, ServiceError> {
+    fn access_code<'a>(
+        &'a self,
+        parameters: &'a Parameters,
+    ) -> Result<Option<&'a str>, ServiceError> {
         let name = "_access_code";
         let code = parameters.effective(&self.definition, name);
         if code.is_none() && parameters.is_blank(name) {
@@ -111,7 +104,7 @@ impl PendingCreate {
                 )));
             }
         }
-        Ok(code.map(|code| to_ascii_digits(code.trim())))
+        Ok(code)
     }
 
     /// Matches a call in `groups`. If the groups have bookings of other regions, the numbers are parsed under those
@@ -119,16 +112,20 @@ impl PendingCreate {
     async fn match_call(
         &self,
         groups: &[String],
-        numbers: &CallNumbers<'_>,
-        call: &mut Call,
+        incoming: &mut IncomingCall<'_>,
     ) -> Result<Option<ServiceId>, StoreError> {
         loop {
-            match self.context.store.match_call(groups, call).await? {
+            match self
+                .context
+                .store
+                .match_call(groups, &incoming.call)
+                .await?
+            {
                 MatchResult::Matched(id) => return Ok(Some(id)),
                 MatchResult::NoMatch => return Ok(None),
                 MatchResult::OtherRegions(regions) => {
                     for region in regions {
-                        numbers.add_region(region, call);
+                        incoming.add_region(region);
                     }
                 }
             }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use self::{
     audit_log::AuditLogTable,
     expiry_queue::{Expiry, ExpiryKey, ExpiryQueue},
+    failed_matches::FailedMatchTable,
     rate_limits::RateLimits,
     service_record::cost,
 };
@@ -34,6 +35,7 @@ mod chat_record;
 mod ended_service;
 mod endpoint_queue;
 mod expiry_queue;
+mod failed_matches;
 mod group_state;
 mod rate_limits;
 mod service_record;
@@ -68,6 +70,7 @@ pub(super) struct State {
     pub(super) admin_sessions: HashMap<String, (Timestamp, String)>,
     pub(super) catalog: StoredCatalog,
     pub(super) audit_log: AuditLogTable,
+    pub(super) failed_matches: FailedMatchTable,
     /// The time of the last heartbeat and its text, by replica.
     pub(super) replicas: BTreeMap<String, (Timestamp, String)>,
     /// The last requested status, by replica.
@@ -96,6 +99,7 @@ impl State {
             admin_sessions: HashMap::new(),
             catalog: StoredCatalog::default(),
             audit_log: AuditLogTable::default(),
+            failed_matches: FailedMatchTable::default(),
             replicas: BTreeMap::new(),
             status_requests: HashMap::new(),
             agents: HashMap::new(),

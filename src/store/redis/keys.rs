@@ -18,6 +18,7 @@
 //! | `{catalog}:version`, `:services`, `:resources`, `:retired` | string, hash | the stored catalog: its version; the service definitions and groups by name, each its revision, a line feed and its text; the deleted ones by table and name, each the time of deletion, a line feed and its text | none |
 //! | `{catalog}:history` | stream | the audit log | none; trimmed to about `admin.audit_log_entries` |
 //! | `{catalog}:replicas` | hash | the running replicas: the time of the last heartbeat, a line feed and the heartbeat; by `<replica>:status` the last status that was requested for one: the time, the status and the user name, on a line each | a minute |
+//! | `{matches}:failed` | stream | the last failed matches | a week after the last one |
 //! | `session:{<id>}` | string | an admin session, including its latest end | `admin.session_idle_seconds` after the last request |
 //! | `probe:{<tag>}` | string | no content: probes of rights and keyspace notifications create it, delete it and let it expire; the readiness check reads it, and writes it if it exists | milliseconds |
 //! | `events:{id}` | list | the outbox of a service: events that are not in the queues of their endpoints yet, see `scripts/events.lua` | none; relayed within seconds |
@@ -226,6 +227,11 @@ impl Keys {
         parts.map(|part| self.catalog_key(part))
     }
 
+    /// The list of failed matches.
+    pub(super) fn failed_matches(&self) -> String {
+        [&self.prefix, "{matches}:failed"].concat()
+    }
+
     pub(super) fn audit_log(&self) -> String {
         self.catalog_key("history")
     }
@@ -262,6 +268,7 @@ impl Keys {
             ("webhook:", true),
             ("{webhooks}:", false),
             ("{chats}:", false),
+            ("{matches}:", false),
             ("{catalog}:", false),
             ("lease:cleanup", false),
         ];

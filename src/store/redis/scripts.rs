@@ -102,6 +102,12 @@ pub(super) static BOOK_NUMBER_WITH_EVENTS: LazyLock<LuaScript> =
 /// Finds the booking of a call.
 pub(super) static MATCH_BOOKING: LazyLock<LuaScript> =
     LazyLock::new(|| with_booking_release(include_str!("scripts/match_booking.lua")));
+/// Reads the bookings of a call.
+pub(super) static MATCH_CANDIDATES: LazyLock<LuaScript> =
+    LazyLock::new(|| with_booking_functions(include_str!("scripts/match_candidates.lua")));
+/// Appends failed matches to their list.
+pub(super) static RECORD_FAILED_MATCHES: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/record_failed_matches.lua")));
 /// Releases bookings.
 pub(super) static RELEASE: LazyLock<LuaScript> =
     LazyLock::new(|| with_booking_release(include_str!("scripts/release.lua")));
@@ -196,7 +202,7 @@ pub(super) static PREVIEWS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/previews.lua")));
 
 /// All scripts. Each connection loads them when it opens, so that `EVALSHA` finds them.
-pub(super) fn all() -> [&'static LuaScript; 52] {
+pub(super) fn all() -> [&'static LuaScript; 54] {
     [
         &CREATE,
         &CREATE_WITH_EVENT,
@@ -220,6 +226,8 @@ pub(super) fn all() -> [&'static LuaScript; 52] {
         &BOOK_NUMBER,
         &BOOK_NUMBER_WITH_EVENTS,
         &MATCH_BOOKING,
+        &MATCH_CANDIDATES,
+        &RECORD_FAILED_MATCHES,
         &RELEASE,
         &EXTEND_BOOKINGS,
         &SYNC_GROUP,

@@ -14,6 +14,7 @@ mod groups;
 mod hostile;
 mod import_export;
 pub(crate) mod lost_entries;
+mod match_explanation;
 mod node_status;
 pub(crate) mod replicas;
 mod service_auth;

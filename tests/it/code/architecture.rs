@@ -316,6 +316,7 @@ fn key_formats_are_defined_in_one_file() {
         "\"blob:{",
         "\"chat:{",
         "\"{chats}",
+        "\"{matches}",
         "\"own:",
         "\"idem:",
         "\"grp:",

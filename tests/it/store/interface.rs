@@ -15,6 +15,7 @@ mod idempotency_claims;
 mod identifiers;
 mod key_kinds;
 mod key_limit;
+mod match_diagnostics;
 mod on_redis;
 mod rate_limit;
 mod service_list;

@@ -120,7 +120,7 @@ async fn pages_are_usable_with_the_keyboard(fixture: BrowserFixture) {
 }
 
 /// Page and name of its screenshot.
-const PAGES: [(&str, &str); 14] = [
+const PAGES: [(&str, &str); 15] = [
     ("", "overview"),
     ("/services", "service-definitions"),
     (
@@ -133,6 +133,7 @@ const PAGES: [(&str, &str); 14] = [
     ),
     ("/groups", "resource-groups"),
     ("/groups/DNIS", "resource-group"),
+    ("/match-explanation", "match-explanation"),
     ("/catalog", "import-export"),
     ("/active-services", "active-services"),
     ("/bookings", "bookings"),

@@ -116,6 +116,8 @@ async fn hostile_requests_are_rejected_as_text(app: TestApp) {
                 400,
             ),
             (format!("/audit-log?after={quoted}"), 400),
+            (format!("/match-explanation?after={quoted}"), 400),
+            (format!("/match-explanation?_access_number={quoted}"), 200),
         ] {
             let response = session.get(&request).await;
             assert_eq!(response.status, expected, "{request}");

@@ -19,6 +19,7 @@ pub(super) async fn all_pages(app: &TestApp) -> Vec<String> {
         "/new/services?preset=request-interaction",
         "/groups",
         "/groups/DNIS",
+        "/match-explanation",
         "/new/groups",
         "/catalog",
         "/chats",
@@ -65,7 +66,7 @@ async fn pages_are_not_cached() {
         let form = session.unauthenticated_request(Method::POST, page);
         check(page, &TestResponse::send(form.form_body("")).await, status);
     }
-    assert_eq!(checked, 2 * 16 + 8 + 2);
+    assert_eq!(checked, 2 * 17 + 8 + 2);
 }
 
 #[tokio::test]

@@ -92,7 +92,7 @@ async fn pages_show_cached_data_and_the_outage() {
         export.text()
     );
     // Pages that need Redis return an error page.
-    for path in ["/active-services", "/audit-log"] {
+    for path in ["/active-services", "/audit-log", "/match-explanation"] {
         let page = session.get(path).await;
         assert_eq!(page.status, 503, "{path}");
         assert!(

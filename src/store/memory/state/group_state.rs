@@ -9,11 +9,12 @@ use std::{
 use super::webhooks::NumberEvent;
 use crate::model::{
     AccessNumber, AllocationStrategy, BookedNumber, Booking, BookingId, BookingOwner,
-    BookingRequest, Call, Group, ListedBooking, PoolUsage, ServiceId, Timestamp,
+    BookingRequest, Group, ListedBooking, PoolUsage, ServiceId, Timestamp,
     webhook::{BookingWebhooks, EventType, WebhookEndpoint},
 };
 
 mod allocation;
+mod matching;
 
 /// A stored booking.
 #[derive(Debug, Clone)]
@@ -239,32 +240,6 @@ impl GroupState {
             }
         }
         Some(entry)
-    }
-
-    /// Returns the newest booking that matches a call and whose service is active. The service of a
-    /// booking may not have been created yet.
-    pub(in crate::store::memory) fn match_booking(
-        &self,
-        call: &Call,
-        now: Timestamp,
-        is_active: impl Fn(&ServiceId) -> bool,
-    ) -> Option<BookingId> {
-        let is_caller = |entry: &BookingRecord| {
-            let caller = entry.caller.as_ref();
-            caller.is_some_and(|caller| call.callers.contains(caller))
-        };
-        let matches = |id: &&BookingId| {
-            self.bookings.get(*id).is_some_and(|entry| {
-                entry.until > now
-                    && (call.code.is_none() || entry.code == call.code)
-                    && (call.callers.is_empty() || is_caller(entry))
-                    && is_active(&entry.service)
-            })
-        };
-        let dialed = call.dialed.iter();
-        let numbers = dialed.filter_map(|number| self.by_number.get(number));
-        let newest = numbers.filter_map(|bookings| bookings.iter().rev().find(matches));
-        newest.max().cloned()
     }
 
     /// Updates the expiration of a booking to that of its service.

@@ -6,7 +6,7 @@ use super::fixture::{ADMIN_SETTINGS, PASSWORD, get, request, store_options};
 use crate::support::{Bodies, TestApp, TestResponse, random_prefix};
 
 /// A path and a method of each resource.
-const PATHS: [(Method, &str); 12] = [
+const PATHS: [(Method, &str); 14] = [
     (Method::GET, "services"),
     (Method::GET, "services/store"),
     (Method::PUT, "services/a"),
@@ -17,6 +17,8 @@ const PATHS: [(Method, &str); 12] = [
     (Method::GET, "active-services"),
     (Method::DELETE, "active-services/1"),
     (Method::GET, "audit-log"),
+    (Method::POST, "match-explanation"),
+    (Method::GET, "failed-matches"),
     (Method::GET, "replicas"),
     (Method::POST, "node/changestatus/OFFLINE"),
 ];

@@ -63,6 +63,7 @@ async fn hostile_names_and_values_are_returned_unchanged(app: TestApp) {
         let after = encode(value);
         for path in [
             "audit-log?after=",
+            "failed-matches?after=",
             "active-services?after=",
             "groups/DNIS/bookings?after=",
         ] {

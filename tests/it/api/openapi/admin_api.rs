@@ -75,6 +75,10 @@ async fn create_sample_data(app: &TestApp) -> String {
     create_entry(app, "services/call", &service).await;
     let created = create_service_with(app, "call", "_phone_number=6504690000&Key1=Value1").await;
     create_service(app, "call").await.service_id();
+    let call = "_access_number=8005550001&_phone_number=6504690009";
+    create_service_with(app, "match-interaction", call)
+        .await
+        .error_message("NoMatch", 404);
     let picture = Multipart::new().file("pic", "p.png", "image/png", b"12345");
     let write = app.post(&format!("{}/storage", created.service_id()));
     TestResponse::send(write.multipart_body(picture))
@@ -105,6 +109,7 @@ async fn responses_match_their_schemas_exactly() {
         ),
         ("active-services/{id}", &format!("active-services/{id}")),
         ("audit-log", "audit-log?limit=1"),
+        ("failed-matches", "failed-matches?limit=1"),
         ("replicas", "replicas"),
         ("catalog", "catalog"),
     ] {
@@ -141,7 +146,13 @@ async fn responses_match_their_schemas_exactly() {
         unseen.is_empty(),
         "documented members that were not returned: {unseen:?}"
     );
-    assert_eq!(names.len(), 7);
+    assert_eq!(names.len(), 8);
+    let explain = request(&app, Method::POST, "match-explanation");
+    let explain = explain.form_body("_access_number=8005550001&_phone_number=6504690009");
+    let explained = TestResponse::send(explain).await.json();
+    let name = "MatchExplanation";
+    let schema = &document["components"]["schemas"][name];
+    schemas::check(&document, schema, &explained, name, &mut seen);
     let imported = import(&app, Method::POST, "*", "").await;
     let schema = &document["components"]["schemas"]["ImportReport"];
     schemas::check(

@@ -142,6 +142,19 @@ async fn use_admin_api(app: &TestApp, settings: &[(&str, &str)]) {
         TestResponse::send(by_number).await.json()["bookings"][0],
         *booking
     );
+    let call = "_access_number=8005550001&_access_code=1";
+    let explain = operator(Method::POST, "match-explanation").form_body(call);
+    let explained = TestResponse::send(explain).await.json();
+    assert_eq!(explained["failure"], "other_code");
+    let call = other
+        .post("/genesys/1/service/match-interaction")
+        .form_body(call);
+    TestResponse::send(call).await.error_message("NoMatch", 404);
+    eventually("the failed match is listed", async || {
+        let listed = TestResponse::send(operator(Method::GET, "failed-matches")).await;
+        listed.text().contains("other_code").then_some(())
+    })
+    .await;
     let active = format!("active-services/{}", text("service"));
     let extend = operator(Method::PUT, &active).form_body("ttl=600");
     TestResponse::send(extend).await.assert_ok();
@@ -155,6 +168,7 @@ async fn use_admin_api(app: &TestApp, settings: &[(&str, &str)]) {
     TestResponse::send(delete).await.assert_ok();
     for path in [
         "audit-log",
+        "failed-matches",
         "active-services",
         "replicas",
         "catalog",

@@ -1,0 +1,129 @@
+//! *Match explanation*: why a call matches a booking or not, and the calls that matched none.
+
+use actix_web::{
+    HttpRequest, ResponseError,
+    http::StatusCode,
+    web::{Data, Payload},
+};
+use askama::Template;
+
+use super::{
+    Layout, PageResult, form::Form, format, page_url, percent_encode, render, signed_in::SignedIn,
+};
+use crate::{
+    http::{
+        ApiError, AppState,
+        admin_api::{self, audit_log::parse_cursor},
+        body,
+    },
+    model::{FailedMatch, ListedFailedMatch},
+    service::{ExplainedBooking, FieldValue, FormData, MatchExplanation},
+};
+
+/// The fields of the form: the parameters of a match.
+const FIELDS: [&str; 3] = ["_access_number", "_phone_number", "_access_code"];
+
+#[derive(Template)]
+#[template(path = "match_explanation.html")]
+struct MatchExplanationPage {
+    layout: Layout,
+    access_number: String,
+    phone_number: String,
+    access_code: String,
+    problem: String,
+    explanation: Option<MatchExplanation>,
+    failed_matches: Vec<ListedFailedMatch>,
+    /// Page size.
+    limit: usize,
+    is_first: bool,
+    next: Option<String>,
+}
+
+impl MatchExplanation {
+    /// The time until a booking expires.
+    fn time_remaining(&self, explained: &ExplainedBooking) -> String {
+        if explained.booking.has_expired {
+            return "expired".to_owned();
+        }
+        format::format_duration(explained.booking.until.since(self.time))
+    }
+}
+
+impl FailedMatch {
+    /// The URL of the form with the number of this call.
+    fn explain_url(&self) -> String {
+        format!(
+            "{}?_access_number={}",
+            page_url(&["match-explanation"]),
+            percent_encode(&self.access_number)
+        )
+    }
+}
+
+impl MatchExplanationPage {
+    /// The page with the fields of `form`, and the failed matches of a page of `query`.
+    async fn load(
+        state: &AppState,
+        session: &SignedIn,
+        query: &FormData,
+        form: &FormData,
+    ) -> Result<Self, ApiError> {
+        let (after, limit) = (parse_cursor(query)?, admin_api::page_size(query)?);
+        let admin = admin_api::admin_service(state)?;
+        let (failed_matches, next) = admin.failed_matches(after, limit).await?;
+        let text = |name| form.text(name).unwrap_or_default().to_owned();
+        let [access_number, phone_number, access_code] = FIELDS.map(text);
+        Ok(Self {
+            layout: Layout::new(session, "match-explanation", "Match explanation"),
+            access_number,
+            phone_number,
+            access_code,
+            problem: String::new(),
+            explanation: None,
+            failed_matches,
+            limit,
+            is_first: after.is_none(),
+            next,
+        })
+    }
+}
+
+/// `GET /genesys/1/admin/ui/match-explanation`; `?_access_number=` fills in the form.
+pub(super) async fn show_form(
+    state: Data<AppState>,
+    session: SignedIn,
+    request: HttpRequest,
+) -> PageResult {
+    let query = body::parse_query(&state, &request)?;
+    let page = MatchExplanationPage::load(&state, &session, &query, &query).await?;
+    render(StatusCode::OK, &page)
+}
+
+/// `POST /genesys/1/admin/ui/match-explanation`
+pub(super) async fn explain_match(
+    state: Data<AppState>,
+    session: SignedIn,
+    request: HttpRequest,
+    payload: Payload,
+) -> PageResult {
+    let form = Form::read(&state, &session, &request, payload).await?;
+    let mut call = FormData::default();
+    for name in FIELDS {
+        let text = form.text(name).trim().to_owned();
+        call.insert(name.to_owned(), FieldValue::Text(text));
+    }
+    let explained = admin_api::admin_service(&state)?.explain_match(&call).await;
+    let mut page =
+        MatchExplanationPage::load(&state, &session, &FormData::default(), &call).await?;
+    let status = match explained.map_err(ApiError::from) {
+        Ok(explanation) => {
+            page.explanation = Some(explanation);
+            StatusCode::OK
+        }
+        Err(error) => {
+            page.problem = error.to_string();
+            error.status_code()
+        }
+    };
+    render(status, &page)
+}

@@ -1,0 +1,62 @@
+//! Explanations of matches as text.
+
+use super::{ExplainedBooking, MatchExplanation};
+use crate::model::{MatchFailure, Mismatch};
+
+impl MatchExplanation {
+    /// The result in one sentence.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self.failure {
+            None => "A match would take the booking that is marked.".to_owned(),
+            Some(MatchFailure::Undetermined) => {
+                "None of the newest bookings fits, and the number has more bookings than are listed."
+                    .to_owned()
+            }
+            Some(failure) => failure.description().to_owned(),
+        }
+    }
+
+    /// Why a booking would be matched or not.
+    #[must_use]
+    pub fn message_of(&self, booking: &ExplainedBooking) -> String {
+        if booking.is_match {
+            return "A match would take this booking.".to_owned();
+        }
+        if booking.mismatches.is_empty() {
+            return "It fits, but another booking is matched first.".to_owned();
+        }
+        let reasons = booking.mismatches.iter();
+        let reasons: Vec<_> = reasons
+            .map(|reason| self.reason(*reason, booking))
+            .collect();
+        reasons.join(" ")
+    }
+
+    fn reason(&self, mismatch: Mismatch, explained: &ExplainedBooking) -> String {
+        match mismatch {
+            Mismatch::Expired => "The booking has expired.".to_owned(),
+            Mismatch::OtherCode if explained.booking.code.is_none() => {
+                "The booking has no access code, so it fits only calls without one.".to_owned()
+            }
+            Mismatch::OtherCode => "The access code is not that of the booking.".to_owned(),
+            Mismatch::OtherCaller => self.caller_reason(explained),
+            Mismatch::ServiceEnded => {
+                "The service of the booking has ended, or is not created yet.".to_owned()
+            }
+        }
+    }
+
+    fn caller_reason(&self, explained: &ExplainedBooking) -> String {
+        let caller = self.caller.as_deref().unwrap_or_default();
+        match explained.masked_caller() {
+            _ if self.failure == Some(MatchFailure::CallerNotComparable) => {
+                format!("Caller {caller} is withheld or has no digits, so it equals no number.")
+            }
+            None => "The booking has no caller, so it fits only calls without one.".to_owned(),
+            Some(masked) => {
+                format!("Caller {caller} does not equal the caller of the booking ({masked}).")
+            }
+        }
+    }
+}

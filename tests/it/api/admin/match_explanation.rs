@@ -1,0 +1,324 @@
+//! Explanations of matches, and the list of failed ones.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::fixture::{
+    create_group_and_service, create_service_with, get, get_json, request, start_admin_with,
+};
+use crate::support::{
+    Bodies, TestApp, TestResponse,
+    bookings::{Booked, delete_service, number, wait_for_clock_tick},
+    encode, eventually,
+    metrics::Metrics,
+    on_every_kind_of_store,
+};
+
+mod model;
+
+on_every_kind_of_store!(
+    each_booking_is_explained,
+    an_explanation_changes_nothing,
+    user_data_codes_and_callers_are_not_returned,
+    a_booking_of_an_ended_service_does_not_fit,
+    invalid_calls_are_rejected,
+    failed_matches_are_listed_with_their_reasons,
+    failed_matches_are_listed_in_pages,
+    failed_matches_are_counted_by_reason,
+);
+
+/// An app with a number that services share.
+async fn start(app: &TestApp, limit: &str) -> TestApp {
+    let limit = ("rate_limit.failed_matches_per_number", limit);
+    let app = start_admin_with(app, &[limit]).await;
+    let group = json!({"_allocation_strategy": "ROUND_ROBIN", "numbers": [number(0)]});
+    create_group_and_service(&app, &group).await;
+    app
+}
+
+/// Books the shared number.
+async fn book(app: &TestApp, form: &str) -> Booked {
+    wait_for_clock_tick().await;
+    Booked::from_response(&create_service_with(app, "call", form).await)
+}
+
+async fn match_call(app: &TestApp, form: &str) -> TestResponse {
+    create_service_with(app, "match-interaction", form).await
+}
+
+async fn explain(app: &TestApp, form: &str) -> Value {
+    let request = request(app, Method::POST, "match-explanation");
+    let response = TestResponse::send(request.form_body(form)).await;
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()
+}
+
+/// The call of the shared number with other parameters.
+fn call(form: &str) -> String {
+    format!("_access_number={}&{form}", number(0))
+}
+
+/// The failed matches, once there are `count` of them.
+async fn wait_for_failed(app: &TestApp, count: usize) -> Vec<Value> {
+    eventually("the failed matches are listed", async || {
+        let listed = get_json(app, "failed-matches?limit=200").await;
+        let listed = listed["failed_matches"].as_array().unwrap().clone();
+        (listed.len() == count).then_some(listed)
+    })
+    .await
+}
+
+async fn each_booking_is_explained(app: TestApp) {
+    let app = start(&app, "0").await;
+    let plain = book(&app, "").await;
+    let coded = book(&app, "_provide_code=true&_phone_number=6504690001").await;
+    let other = book(&app, "_phone_number=6504690002").await;
+    let form = call(&format!(
+        "_access_code={}&_phone_number=%2B1 650 469 0001",
+        coded.code()
+    ));
+    let explained = explain(&app, &form).await;
+    assert_eq!(explained["failure"], Value::Null);
+    assert_eq!(explained["access_number"], format!("+1{}", number(0)));
+    assert_eq!(explained["groups"], json!(["support"]));
+    assert_eq!(explained["is_complete"], true);
+    let bookings = explained["bookings"].as_array().unwrap();
+    let rows: Vec<_> = bookings
+        .iter()
+        .map(|one| json!([one["service"], one["is_match"], one["mismatches"]]))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            json!([other.id, false, ["other_code", "other_caller"]]),
+            json!([coded.id, true, []]),
+            json!([plain.id, false, ["other_code", "other_caller"]]),
+        ]
+    );
+    let message = bookings[0]["message"].as_str().unwrap();
+    let expected = "Caller +1 650 469 0001 does not equal the caller of the booking (…0002).";
+    assert!(message.contains(expected), "{message}");
+    assert!(message.contains("no access code"), "{message}");
+    assert_eq!(bookings[1]["message"], "A match would take this booking.");
+    let seconds = bookings[1]["expires_in_seconds"].as_f64().unwrap();
+    assert!((1.0..=30.0).contains(&seconds), "{seconds}");
+    // Without a caller and a code the newest one is matched.
+    let explained = explain(&app, &call("")).await;
+    assert_eq!(explained["bookings"][0]["is_match"], true);
+    let message = explained["bookings"][1]["message"].as_str().unwrap();
+    assert_eq!(message, "It fits, but another booking is matched first.");
+    let matched = match_call(&app, &call("")).await;
+    assert_eq!(matched.json()["_id"], other.id);
+}
+
+async fn an_explanation_changes_nothing(app: TestApp) {
+    let app = start(&app, "2").await;
+    book(&app, "_phone_number=6504690001").await;
+    let snapshot = async || {
+        let mut lines = Vec::new();
+        if let Some(redis) = &app.redis {
+            for key in redis.keys(&format!("{}*", app.prefix)).await {
+                let rest = key.strip_prefix(&app.prefix).unwrap();
+                if rest.starts_with("grp:") || rest.starts_with("rl:") {
+                    lines.push((key.clone(), dump(&app, &key).await));
+                }
+            }
+        }
+        lines.sort();
+        let listed = get(&app, "groups/support/bookings").await;
+        (lines, listed.text().to_owned())
+    };
+    let before = snapshot().await;
+    for form in ["", "_phone_number=6504690001", "_phone_number=6504690002"] {
+        for _ in 0..5 {
+            explain(&app, &call(form)).await;
+        }
+    }
+    explain(&app, "_access_number=8001112222").await;
+    assert_eq!(snapshot().await, before);
+    // Explanations are neither failed matches nor limited like them.
+    match_call(&app, "_access_number=8001112222")
+        .await
+        .error_message("NoMatch", 404);
+    assert_eq!(wait_for_failed(&app, 1).await.len(), 1);
+    assert_eq!(match_call(&app, &call("")).await.status, 200);
+}
+
+/// The serialized value of a key.
+async fn dump(app: &TestApp, key: &str) -> Vec<u8> {
+    let mut value = Vec::new();
+    for mut connection in app.redis.as_ref().unwrap().connections().await {
+        let dump = redis::cmd("DUMP").arg(key).to_owned();
+        let found: Result<Option<Vec<u8>>, _> = dump.query_async(&mut connection).await;
+        // Another server of a Cluster responds with a redirection.
+        value.extend(found.ok().flatten().unwrap_or_default());
+    }
+    assert!(!value.is_empty(), "{key}");
+    value
+}
+
+async fn user_data_codes_and_callers_are_not_returned(app: TestApp) {
+    let app = start(&app, "0").await;
+    let booked = book(
+        &app,
+        "secret=stored-secret&_provide_code=true&_access_code_length=12&_phone_number=6504690001",
+    )
+    .await;
+    let request = request(&app, Method::POST, "match-explanation");
+    let response = TestResponse::send(request.form_body(&call("_access_code=1"))).await;
+    let text = response.text();
+    assert!(text.contains("…0001"), "{text}");
+    for hidden in ["stored-secret", booked.code(), "650469"] {
+        assert!(!text.contains(hidden), "{hidden}: {text}");
+    }
+}
+
+async fn a_booking_of_an_ended_service_does_not_fit(app: TestApp) {
+    let app = start(&app, "0").await;
+    let older = book(&app, "").await;
+    let ended = book(&app, "").await;
+    delete_service(&app, &ended).await;
+    // The cleanup may have released the booking.
+    let explained = explain(&app, &call("")).await;
+    for booking in explained["bookings"].as_array().unwrap() {
+        let is_ended = booking["service"] == ended.id.as_str();
+        let expected = if is_ended {
+            json!(["service_ended"])
+        } else {
+            json!([])
+        };
+        assert_eq!(booking["mismatches"], expected, "{booking}");
+        assert_eq!(booking["is_match"], !is_ended);
+    }
+    assert_eq!(match_call(&app, &call("")).await.json()["_id"], older.id);
+}
+
+async fn invalid_calls_are_rejected(app: TestApp) {
+    let app = start(&app, "0").await;
+    let too_long = format!("_access_number={}", "1".repeat(65));
+    for (form, name) in [
+        ("", "_access_number"),
+        ("_access_number=%20", "_access_number"),
+        (&too_long, "_access_number"),
+        (
+            &call(&format!("_phone_number={}", "1".repeat(65))),
+            "_phone_number",
+        ),
+    ] {
+        let request = request(&app, Method::POST, "match-explanation");
+        let response = TestResponse::send(request.form_body(form)).await;
+        let message = response.error_message("InvalidParameter", 400);
+        assert!(message.contains(name), "{message}");
+    }
+    get(&app, "failed-matches?after=x")
+        .await
+        .error_message("InvalidParameter", 400);
+}
+
+/// Calls and the reasons for which they match no booking.
+const FAILED_CALLS: [(&str, &str, &str); 7] = [
+    (
+        "8001112222",
+        "_phone_number=%2B49 30 12345678",
+        "unknown_number",
+    ),
+    ("", "_phone_number=anonymous", "caller_not_comparable"),
+    ("", "_phone_number=6504690009", "other_caller"),
+    (
+        "",
+        "_access_code=000&_phone_number=(650) 469-0001",
+        "other_code",
+    ),
+    (
+        "",
+        "_access_code=000&_phone_number=6504690009",
+        "other_code_and_caller",
+    ),
+    ("8005550001", "", "no_booking"),
+    ("", "_access_code=000", "other_code"),
+];
+
+async fn send_failed_calls(app: &TestApp) {
+    for (dialed, form, _) in FAILED_CALLS {
+        let shared = number(0);
+        let dialed = if dialed.is_empty() { &shared } else { dialed };
+        let answer = match_call(app, &format!("_access_number={dialed}&{form}")).await;
+        answer.error_message("NoMatch", 404);
+    }
+}
+
+/// An app with a booking of the shared number, and a group with a number that has no bookings.
+async fn start_with_booking(app: &TestApp, limit: &str) -> TestApp {
+    let app = start(app, limit).await;
+    let group = json!({"_allocation_strategy": "LOCAL", "numbers": ["8005550001"]});
+    super::fixture::create_entry(&app, "groups/other", &group).await;
+    book(
+        &app,
+        "_provide_code=true&_access_code_length=12&_phone_number=6504690001&_booking_expiration_timeout=600",
+    )
+    .await;
+    app
+}
+
+async fn failed_matches_are_listed_with_their_reasons(app: TestApp) {
+    let app = start_with_booking(&app, "5").await;
+    send_failed_calls(&app).await;
+    let listed = wait_for_failed(&app, FAILED_CALLS.len()).await;
+    let mut previous = String::from("9");
+    for (entry, (dialed, form, reason)) in listed.iter().zip(FAILED_CALLS.iter().rev()) {
+        assert_eq!(entry["reason"], *reason, "{entry}");
+        let shared = number(0);
+        let dialed = if dialed.is_empty() { &shared } else { *dialed };
+        assert_eq!(entry["access_number"], dialed);
+        assert_eq!(entry["has_code"], form.contains("_access_code"));
+        let caller = match form.split_once("_phone_number=") {
+            Some((_, "anonymous")) | None => Value::Null,
+            Some((_, caller)) => json!(format!("…{}", &caller[caller.len() - 4..])),
+        };
+        assert_eq!(entry["caller"], caller, "{entry}");
+        let time = entry["time"].as_str().unwrap();
+        assert!(time <= previous.as_str(), "{listed:?}");
+        time.clone_into(&mut previous);
+    }
+    // The number has its fifth failed match; further ones are rejected, and listed too.
+    let rejected = match_call(&app, &call("")).await;
+    rejected.error_message("TooManyRequests", 429);
+    let listed = wait_for_failed(&app, FAILED_CALLS.len() + 1).await;
+    assert_eq!(listed[0]["reason"], "rate_limited");
+}
+
+async fn failed_matches_are_listed_in_pages(app: TestApp) {
+    let app = start_with_booking(&app, "0").await;
+    send_failed_calls(&app).await;
+    let all = wait_for_failed(&app, FAILED_CALLS.len()).await;
+    let (mut found, mut path) = (Vec::new(), "failed-matches?limit=3".to_owned());
+    loop {
+        let page = get_json(&app, &path).await;
+        let entries = page["failed_matches"].as_array().unwrap();
+        assert!(entries.len() <= 3);
+        found.extend(entries.clone());
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        path = format!("failed-matches?limit=3&after={}", encode(next));
+    }
+    assert_eq!(found, all);
+}
+
+async fn failed_matches_are_counted_by_reason(app: TestApp) {
+    let app = start_with_booking(&app, "0").await;
+    send_failed_calls(&app).await;
+    let mut expected: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, _, reason) in FAILED_CALLS {
+        *expected.entry(reason).or_default() += 1;
+    }
+    wait_for_failed(&app, FAILED_CALLS.len()).await;
+    let metrics = Metrics::scrape(app.address).await;
+    for (reason, count) in expected {
+        let sample = format!("failed_matches_total{{reason=\"{reason}\"}} {count}\n");
+        assert!(metrics.text.contains(&sample), "{sample}");
+    }
+    assert!(metrics.has("failed_matches_total{reason=\"rate_limited\"}"));
+}
