@@ -1,10 +1,12 @@
 //! Actions of operators on several services or bookings.
 
+use std::cell::Cell;
+
 use futures_util::{StreamExt, stream};
 
 use super::{Actor, Admin, AdminError};
 use crate::{
-    model::ServiceId,
+    model::{ServiceId, StoreError},
     service::{FormData, ServiceError},
 };
 
@@ -85,14 +87,25 @@ impl Admin {
     }
 }
 
-/// Changes each object, some concurrently. Those beyond [`MAX_SELECTED`] are not changed.
+/// Changes each object, some concurrently. Those beyond [`MAX_SELECTED`] are not changed, nor those after an error of the
+/// store: it is probably unavailable.
 async fn for_each<T>(
     objects: Vec<T>,
     change: impl AsyncFn(&T) -> Result<(), AdminError>,
 ) -> BulkResult<T> {
-    let change = &change;
+    let (change, has_store_failed) = (&change, &Cell::new(false));
     let changes = objects.into_iter().take(MAX_SELECTED).map(async |object| {
+        if has_store_failed.get() {
+            let message = "not attempted after an error of the store".to_owned();
+            return (object, Err(AdminError::Invalid(message)));
+        }
         let result = change(&object).await;
+        if let Err(AdminError::Service(ServiceError::Store(
+            StoreError::Unavailable(_) | StoreError::Unknown(_),
+        ))) = &result
+        {
+            has_store_failed.set(true);
+        }
         (object, result)
     });
     let mut changes = stream::iter(changes).buffered(MAX_CONCURRENT);
@@ -101,4 +114,35 @@ async fn for_each<T>(
         all.add(object, result);
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn results_are_sorted_by_their_outcome() {
+        let change = async |n: &usize| match n {
+            0 => Ok(()),
+            1 => Err(ServiceError::NoSuchService(ServiceId::from("x".to_owned())).into()),
+            _ => Err(AdminError::Invalid("wrong".to_owned())),
+        };
+        let result = for_each(vec![0, 1, 2, 0], change).await;
+        assert_eq!((result.done, result.gone), (vec![0, 0], vec![1]));
+        assert_eq!((result.failed.len(), result.failed[0].0), (1, 2));
+        let result = for_each(vec![0; MAX_SELECTED + 1], async |_| Ok(())).await;
+        assert_eq!(result.done.len(), MAX_SELECTED);
+    }
+
+    #[tokio::test]
+    async fn an_error_of_the_store_stops_further_changes() {
+        let attempts = Cell::new(0);
+        let change = async |_: &usize| {
+            attempts.set(attempts.get() + 1);
+            Err(AdminError::from(StoreError::Unavailable("gone".to_owned())))
+        };
+        let result = for_each((0..50).collect(), change).await;
+        assert_eq!(result.failed.len(), 50);
+        assert!(attempts.get() <= MAX_CONCURRENT, "{}", attempts.get());
+    }
 }

@@ -15,6 +15,14 @@ function keptCheckbox(id, onChange) {
   return box;
 }
 
+// Sets or removes a query parameter of the URL of the page.
+function setUrlParameter(name, text) {
+  const url = new URL(location.href);
+  if (text) url.searchParams.set(name, text);
+  else url.searchParams.delete(name);
+  history.replaceState(null, "", url);
+}
+
 let audio;
 // A short tone. Browsers allow it after the first click or key on the page.
 function playSound() {
@@ -40,6 +48,12 @@ class ChatList {
     this.isLoaded = false;
     this.sound = keptCheckbox("sound", (isOn) => { if (isOn) playSound(); });
     this.count = keptCheckbox("count", () => this.showCounts());
+    this.search = root.querySelector("#chat-search");
+    this.search.value = new URLSearchParams(location.search).get("q") ?? "";
+    this.search.addEventListener("input", () => {
+      setUrlParameter("q", this.search.value);
+      this.showCounts();
+    });
     root.addEventListener("click", (event) => {
       const button = event.target.closest("button[data-chat]");
       if (button) this.select(button.dataset.chat);
@@ -154,10 +168,23 @@ class ChatList {
     badge.textContent = unread ? `${unread} new` : "";
   }
 
+  matches(element, text) {
+    const { nickname, subject, definition, agents } = this.chat(element.firstElementChild.dataset.chat);
+    return [nickname, subject ?? "", definition, ...agents].some((part) => part.toLowerCase().includes(text));
+  }
+
+  // Hides the chats that do not contain the text of the search, and shows how many there are of each state.
   showCounts() {
+    const text = this.search.value.trim().toLowerCase();
     for (const list of Object.values(this.lists)) {
-      document.getElementById(`${list.id}-count`).textContent = list.childElementCount;
-      document.getElementById(`${list.id}-empty`).hidden = list.childElementCount > 0;
+      let shown = 0;
+      for (const element of list.children) {
+        element.hidden = !this.matches(element, text);
+        if (!element.hidden) shown += 1;
+      }
+      const count = list.childElementCount;
+      document.getElementById(`${list.id}-count`).textContent = shown < count ? `${shown} of ${count}` : count;
+      document.getElementById(`${list.id}-empty`).hidden = count > 0;
     }
     const waiting = this.lists.waiting.childElementCount;
     const title = this.count.checked && waiting ? `(${waiting}) ${this.title}` : this.title;

@@ -139,7 +139,7 @@ async function select(id) {
     throw error;
   }
   if (chat !== selected) return;
-  history.replaceState(null, "", `?id=${encodeURIComponent(id)}`);
+  setUrlParameter("id", id);
   page.classList.add("has-chat");
   byId("chat").hidden = false;
   byId("no-chat").hidden = true;

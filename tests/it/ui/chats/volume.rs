@@ -54,6 +54,20 @@ async fn many_chats_are_listed_and_changed_in_place() {
         browser.resize(width, 740).await;
         browser.inspect("many chats").await;
     }
+    // The search hides the others, and stands in the URL.
+    browser.fill("Search", "CARL 19").await;
+    browser.wait_for_text("Waiting (11 of 200)").await;
+    start_chat(&app, "userDisplayName=Carl+1999").await;
+    browser.wait_for_text("Waiting (12 of 201)").await;
+    let query = browser.run("return location.search").await;
+    assert_eq!(query, "?q=CARL+19");
+    browser.run("location.reload()").await;
+    browser.wait_for_text("Waiting (12 of 201)").await;
+    let clear = "const search = document.getElementById('chat-search'); \
+                 search.value = ''; search.dispatchEvent(new Event('input'))";
+    browser.run(clear).await;
+    browser.wait_for_text("Waiting (201)").await;
+    assert_eq!(browser.run("return location.search").await, "");
 }
 
 #[tokio::test]
