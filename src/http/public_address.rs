@@ -44,6 +44,13 @@ pub(super) fn public_address(request: &HttpRequest, trusted: &[IpNet]) -> Public
     PublicAddress { host, port, tls }
 }
 
+/// The same as the beginning of a URL: `https://host:port`.
+pub(super) fn base_url(request: &HttpRequest, trusted: &[IpNet]) -> String {
+    let PublicAddress { host, port, tls } = public_address(request, trusted);
+    let scheme = if tls { "https" } else { "http" };
+    format!("{scheme}://{host}:{port}")
+}
+
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;

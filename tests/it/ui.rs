@@ -1,5 +1,6 @@
 //! The console, over HTTP and in a browser.
 
+mod api_docs;
 mod audit_log;
 mod browser;
 mod browser_fixture;

@@ -1,32 +1,98 @@
 //! *API reference*: `/openapi.json` as a page.
 
-use actix_web::web::Data;
+use actix_web::{HttpRequest, web::Data};
 use askama::Template;
 
-use super::{Layout, PageResult, ok_page, signed_in::SignedIn, try_it::is_client_operation};
-use crate::http::{Document, openapi::lookup::DocumentedOperation};
+use super::{
+    Layout, PageResult,
+    client_code::{ClientCode, client_code},
+    list_query::{ListQuery, ListSpec},
+    ok_page,
+    request_example::RequestExample,
+    signed_in::SignedIn,
+    try_it::is_client_operation,
+};
+use crate::http::{
+    AppState, Document, body, openapi::lookup::DocumentedOperation, public_address::base_url,
+};
+
+const SPEC: ListSpec = ListSpec {
+    path: "/genesys/1/admin/ui/api",
+    filters: &["q"],
+    columns: &["tag"],
+    is_descending: false,
+};
+/// Operations are open if a search finds at most this many.
+const MAX_OPEN: usize = 3;
 
 #[derive(Template)]
 #[template(path = "api.html")]
 struct ApiDocsPage<'a> {
     layout: Layout,
+    list: ListQuery,
     /// The operations by tag.
     groups: Vec<(&'a str, Vec<DocumentedOperation<'a>>)>,
+    found: usize,
+    /// Not shown with a search.
     schemas: Vec<(&'a str, String)>,
+    base_url: String,
 }
 
-/// `GET /genesys/1/admin/ui/api`
-pub(super) async fn show_api_docs(document: Data<Document>, session: SignedIn) -> PageResult {
-    let mut groups: Vec<(&str, Vec<DocumentedOperation<'_>>)> = Vec::new();
-    for operation in document.operations() {
-        match groups.iter_mut().find(|(tag, _)| *tag == operation.tag()) {
-            Some((_, group)) => group.push(operation),
-            None => groups.push((operation.tag(), vec![operation])),
-        }
+impl ApiDocsPage<'_> {
+    fn is_open(&self) -> bool {
+        self.list.is_filtered() && self.found <= MAX_OPEN
     }
+
+    fn client_code(&self, operation: &DocumentedOperation<'_>) -> [ClientCode; 4] {
+        client_code(&RequestExample::new(operation), &self.base_url)
+    }
+}
+
+/// `GET /genesys/1/admin/ui/api?q=`
+pub(super) async fn show_api_docs(
+    state: Data<AppState>,
+    document: Data<Document>,
+    session: SignedIn,
+    request: HttpRequest,
+) -> PageResult {
+    let list = ListQuery::parse(&SPEC, &body::parse_query(&state, &request)?)?;
+    let mut operations = document.operations();
+    operations.retain(|operation| matches(operation, list.filter("q")));
+    let schemas = if list.is_filtered() {
+        Vec::new()
+    } else {
+        document.schemas()
+    };
     ok_page(&ApiDocsPage {
         layout: Layout::new(&session, "api", "API reference"),
-        groups,
-        schemas: document.schemas(),
+        list,
+        found: operations.len(),
+        groups: by_tag(&operations),
+        schemas,
+        base_url: base_url(&request, &state.trusted_proxies),
     })
+}
+
+/// The operations, which are sorted by tag, with their tags.
+fn by_tag<'a>(
+    operations: &[DocumentedOperation<'a>],
+) -> Vec<(&'a str, Vec<DocumentedOperation<'a>>)> {
+    let groups = operations.chunk_by(|one, next| one.tag() == next.tag());
+    let groups = groups.map(|group| (group[0].tag(), group.to_vec()));
+    groups.collect()
+}
+
+/// Whether an operation contains all words of a search, in any case.
+fn matches(operation: &DocumentedOperation<'_>, query: &str) -> bool {
+    let texts = [
+        operation.id(),
+        operation.tag(),
+        operation.method,
+        operation.path,
+        operation.summary(),
+        operation.description(),
+    ];
+    let text = texts.join(" ").to_lowercase();
+    let query = query.to_lowercase();
+    query.split_whitespace().all(|word| text.contains(word))
 }

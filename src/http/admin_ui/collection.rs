@@ -8,18 +8,19 @@ use actix_web::{
 };
 use serde_json::{Value, json};
 
-use super::{PageResult, signed_in::SignedIn};
-use crate::{
-    http::{
-        AppState, Document,
-        openapi::{
-            TITLE,
-            lookup::{DocumentedOperation, parameter_example},
-        },
-        public_address::public_address,
-        response,
+use super::{
+    PageResult,
+    request_example::{Credentials, RequestExample},
+    signed_in::SignedIn,
+};
+use crate::http::{
+    AppState, Document,
+    openapi::{
+        TITLE,
+        lookup::{DocumentedOperation, parameter_example},
     },
-    service::PublicAddress,
+    public_address::base_url,
+    response,
 };
 
 const SCHEMA: &str = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json";
@@ -33,9 +34,7 @@ pub(super) async fn get_collection(
     request: HttpRequest,
     _session: SignedIn,
 ) -> PageResult {
-    let PublicAddress { host, port, tls } = public_address(&request, &state.trusted_proxies);
-    let scheme = if tls { "https" } else { "http" };
-    let base_url = format!("{scheme}://{host}:{port}");
+    let base_url = base_url(&request, &state.trusted_proxies);
     let collection = collection(&document.operations(), &base_url);
     let mut response = response::json(collection.to_string());
     response
@@ -88,18 +87,18 @@ fn item(operation: &DocumentedOperation<'_>) -> Value {
             "variable": variables.collect::<Vec<_>>(),
         },
     });
+    let example = RequestExample::new(operation);
     let mut headers = Vec::new();
-    if let Some((content_type, body)) = operation.bodies().first() {
+    if let Some((content_type, body)) = example.body {
         headers.push(json!({"key": "Content-Type", "value": content_type}));
-        let examples = operation.examples(body);
-        let example = examples.first().map_or("", |(_, example)| example);
-        request["body"] = json!({"mode": "raw", "raw": example});
+        request["body"] = json!({"mode": "raw", "raw": body});
     }
-    for scheme in operation.security_schemes() {
-        if scheme.starts_with("apiKey") {
-            headers.push(json!({"key": "x-api-key", "value": "{{apiKey}}"}));
-        } else {
-            request["auth"] = basic_auth();
+    for credentials in example.credentials {
+        match credentials {
+            Credentials::ApiKey => {
+                headers.push(json!({"key": "x-api-key", "value": "{{apiKey}}"}));
+            }
+            Credentials::Basic => request["auth"] = basic_auth(),
         }
     }
     request["header"] = Value::Array(headers);

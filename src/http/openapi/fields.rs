@@ -3,6 +3,7 @@
 //! All bodies of fields have one reader, which accepts any names. Their schemas are therefore not derived: they list
 //! the known fields, whose ranges come from the options table and the settings, and allow others.
 
+use serde_json::{Map, Value, json};
 use utoipa::{
     IntoParams, PartialSchema, ToSchema,
     openapi::{
@@ -107,10 +108,13 @@ pub(super) fn describe_body(operation: &mut Operation, limits: &Limits) {
     let Some(RefOr::T(body)) = &mut operation.request_body else {
         return;
     };
-    let Some(RefOr::T(json)) = body.content.remove(CONTENT_TYPES) else {
+    let Some(RefOr::T(mut json)) = body.content.remove(CONTENT_TYPES) else {
         return;
     };
     if let Some(RefOr::T(Schema::Object(fields))) = &json.schema {
+        if json.examples.is_empty() {
+            json.example = Some(example_of(fields));
+        }
         let form = Content::new(Some(form_schema(fields.clone())));
         let multipart = Content::new(Some(multipart_schema(fields.clone())));
         body.content.extend([
@@ -122,6 +126,19 @@ pub(super) fn describe_body(operation: &mut Operation, limits: &Limits) {
         .insert("application/json".to_owned(), json.into());
     body.description = Some(body_description(limits));
     body.required = Some(Required::False);
+}
+
+/// An object with the example of each known field; without known fields, strings to store.
+fn example_of(fields: &Object) -> Value {
+    let fields = fields.properties.iter().filter_map(|(name, schema)| {
+        let schema = serde_json::to_value(schema).ok()?;
+        Some((name.clone(), schema["examples"].get(0)?.clone()))
+    });
+    let fields: Map<String, Value> = fields.collect();
+    if fields.is_empty() {
+        return json!({"language": "french", "address": {"city": "mycity"}});
+    }
+    Value::Object(fields)
 }
 
 fn body_description(limits: &Limits) -> String {

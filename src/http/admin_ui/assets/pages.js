@@ -37,6 +37,7 @@ for (const live of document.querySelectorAll("[data-live]")) {
     live.innerHTML = html;
     if (href) live.querySelector(`a[href="${CSS.escape(href)}"]`)?.focus({ preventScroll: true });
     formatTimes(live);
+    makeScrollable(live);
     updateStatus();
   };
   const expireSession = (event) => {
@@ -70,6 +71,19 @@ for (const live of document.querySelectorAll("[data-live]")) {
   });
   connect();
 }
+
+// Regions that scroll can be focused, so that the keyboard scrolls them in every browser.
+function makeScrollable(root) {
+  for (const element of root.querySelectorAll("pre, .wide")) {
+    const scrolls = element.scrollHeight > element.clientHeight || element.scrollWidth > element.clientWidth;
+    if (scrolls) element.tabIndex = 0;
+    else element.removeAttribute("tabindex");
+  }
+}
+makeScrollable(document);
+addEventListener("resize", () => makeScrollable(document));
+// `toggle` does not bubble.
+document.addEventListener("toggle", (event) => makeScrollable(event.target), true);
 
 // Copy buttons: `data-copy` is the id of the element to copy, `data-copy-text` the text itself.
 for (const button of document.querySelectorAll("button[data-copy-text]")) button.hidden = false;
