@@ -1,11 +1,12 @@
 //! A real browser, driven like a user would: by the texts of labels, buttons and links.
 
 use std::{
-    env,
+    env, fs,
     net::TcpListener,
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::LazyLock,
 };
 
 use fantoccini::{
@@ -19,6 +20,15 @@ use super::eventually;
 
 /// Checks of each page: see `inspect.js`.
 const INSPECT_SCRIPT: &str = include_str!("browser/inspect.js");
+
+/// The accessibility rules of axe-core, a script.
+static AXE: LazyLock<String> = LazyLock::new(|| {
+    let install = Command::new(".ci/clients/install")
+        .args(["axe", "axe"])
+        .status();
+    assert!(install.unwrap().success(), "axe-core is not installed");
+    fs::read_to_string("target/axe/node/node_modules/axe-core/axe.min.js").unwrap()
+});
 
 /// Maximum height of a screenshot.
 const MAX_HEIGHT: u32 = 2_000;
@@ -261,9 +271,10 @@ impl Browser {
             .await;
     }
 
-    /// Inspects the page: fields have labels, text has sufficient contrast, nothing is wider than the
-    /// window, and no injected code has run.
+    /// Inspects the page: no rule of axe-core is violated, with all folds open, nothing is wider than the window, and
+    /// no injected code has run.
     pub(crate) async fn inspect(&self, page: &str) {
+        self.run(&AXE).await;
         let problems = self.run(INSPECT_SCRIPT).await;
         assert_eq!(problems, json!([]), "{page}");
     }
@@ -279,8 +290,8 @@ impl Browser {
         assert!(picture.starts_with(b"\x89PNG"), "{name}");
         if writes_docs() {
             let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/pages");
-            std::fs::create_dir_all(&folder).unwrap();
-            std::fs::write(folder.join(format!("{name}.png")), picture).unwrap();
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(format!("{name}.png")), picture).unwrap();
         }
     }
 }
