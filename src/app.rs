@@ -26,7 +26,8 @@ use crate::{
     model::readiness::Readiness,
     service::{
         AdminContext, AgentContext, Catalog, CometContext, CurrentCatalog, FailedCredentials,
-        OwnReplica, PhoneNumbers, Replica, StoreStatus, deregister,
+        OwnReplica, PhoneNumbers, ProblemSources, Replica, StatsSampler, StoreStatus,
+        WebhookStatistics, deregister,
     },
     settings::{self, RouteGroups, Settings},
     store::WallClock,
@@ -85,6 +86,23 @@ fn admin_context(settings: &Settings, readiness: Readiness) -> Result<AdminConte
         own_replica: OwnReplica::new(readiness),
         settings: settings.admin.clone(),
     })
+}
+
+/// What the replica reports problems of.
+fn problem_sources(
+    readiness: &Readiness,
+    catalog: &CurrentCatalog,
+    metrics: &Metrics,
+    backends: &Arc<Backends>,
+    webhooks: &WebhookStatistics,
+) -> ProblemSources {
+    ProblemSources {
+        readiness: readiness.clone(),
+        redis: metrics.redis.clone(),
+        backends: Arc::clone(backends),
+        webhooks: webhooks.clone(),
+        catalog: catalog.clone(),
+    }
 }
 
 /// The clients of the backends in the catalog. Requests are counted in `metrics`.
@@ -154,12 +172,15 @@ pub async fn start_with_clock(
     );
     let replica_id = replica.id.clone();
     let skew = background.monitor_clock(&settings, wall, readiness.clone());
-    let responses = metrics.http.totals.clone();
-    background.send_heartbeats(replica, Arc::clone(&admin_context), skew.clone(), responses);
     let webhooks = background.deliver_webhooks(&settings, &admin_context, &metrics.webhooks)?;
     let failed_matches = background.record_failed_matches(&metrics.matches);
-    let memory = MemoryBudgets::new(&settings.limits);
     let catalog = admin_context.current_catalog.clone();
+    let problems = problem_sources(&readiness, &catalog, &metrics, &backends, &webhooks);
+    let (responses, cleanup) = (metrics.http.totals.clone(), background.cleanup.clone());
+    let sampler = StatsSampler::new(responses, cleanup, skew.clone(), problems);
+    background.send_heartbeats(replica, Arc::clone(&admin_context), sampler);
+    background.sample_statistics(&settings, &metrics);
+    let memory = MemoryBudgets::new(&settings.limits);
     let sources = Sources {
         readiness: readiness.clone(),
         memory: memory.clone(),

@@ -58,6 +58,7 @@ pub mod response_counts;
 mod revision;
 mod service;
 mod service_query;
+pub mod statistics;
 mod store_error;
 mod store_report;
 mod timestamp;

@@ -13,9 +13,10 @@ pub use self::{
         AuditLogPage, BulkResult, CatalogEntry, Difference, EntryOrigin, ExplainedBooking,
         GroupUsage, ImportMode, ImportReport, LostEntries, MAX_SAMPLED_GROUPS, MAX_SEARCHED,
         MAX_SELECTED, MatchExplanation, MostUsedGroups, Overview, OwnReplica, Precondition,
-        PutOutcome, Replica, ReplicaStats, Secrets, ServiceSearch, ServiceSearchResult,
-        SessionRole, SetStatusResult, StatsSampler, StoreOutage, StoreStatus, UsageSample, Webhook,
-        deregister, export_catalog,
+        Problem, ProblemKind, ProblemSources, ProblemTarget, PutOutcome, Replica, ReplicaProblem,
+        ReplicaStats, Secrets, ServiceSearch, ServiceSearchResult, SessionRole, SetStatusResult,
+        Severity, StatisticsSampler, StatsSampler, StoreOutage, StoreStatus, UsageSample,
+        UsedGroup, Webhook, deregister, export_catalog,
     },
     backend_requests::{PreparedRequest, RequestOrigin},
     catalog::{

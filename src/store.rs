@@ -18,8 +18,8 @@ pub use self::{
         AdminQueries, AdminSessionStore, AdminStore, AuditLogStore, BackendSessionStore,
         BinaryStore, BookingStore, CatalogStore, ChatSignalSource, ChatStore, CometStore,
         ConsistencyCheck, HealthCheck, IdempotencyStore, MatchDiagnosticsStore, REPLICA_TIMEOUT,
-        RateLimitStore, ReplicaStore, ServiceList, ServiceStore, StorageStore, Store,
-        WebhookSignalSource, WebhookStore,
+        RateLimitStore, ReplicaStore, ServiceList, ServiceStore, StatisticsStore, StorageStore,
+        Store, WebhookSignalSource, WebhookStore,
     },
     webhook_hub::WebhookHub,
 };

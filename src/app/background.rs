@@ -9,17 +9,17 @@ use super::{error::StartError, free_memory::return_freed_memory};
 use crate::{
     backend::Backends,
     model::{
-        StoreError, cleanup_status::CleanupStatus, readiness::Readiness,
-        response_counts::ResponseCounts, webhook::WebhookLimits,
+        StoreError, cleanup_status::CleanupStatus, readiness::Readiness, webhook::WebhookLimits,
     },
     service::{
         AdminContext, AgentContext, CatalogReloader, ChangeListeners, ClockSkew, CurrentCatalog,
-        FailedMatches, Replica, SessionTerminator, StatsSampler, WebhookDeliverer,
-        WebhookStatistics, monitor_clock_skew, monitor_readiness, unload_unused_phone_library,
+        FailedMatches, Replica, SessionTerminator, StatisticsSampler, StatsSampler,
+        WebhookDeliverer, WebhookStatistics, monitor_clock_skew, monitor_readiness,
+        unload_unused_phone_library,
     },
     settings::Settings,
     store::{AdminStore, WallClock, WebhookHub, memory::MemoryStore, redis::RedisStore},
-    telemetry::metrics::{MatchMetrics, RedisMetrics, WebhookMetrics},
+    telemetry::metrics::{MatchMetrics, Metrics, RedisMetrics, WebhookMetrics},
 };
 
 /// The configured store, which each worker opens.
@@ -196,18 +196,24 @@ impl BackgroundTasks {
         &mut self,
         replica: Replica,
         admin_context: Arc<AdminContext>,
-        skew: ClockSkew,
-        responses: ResponseCounts,
+        sampler: StatsSampler,
     ) {
         let store = Arc::clone(&self.store);
-        let catalog = admin_context.current_catalog.clone();
-        let sampler = StatsSampler::new(responses, self.cleanup.clone(), skew, catalog);
         let heartbeats = async move {
             replica
                 .send_heartbeats(&*store, &admin_context, sampler)
                 .await;
         };
         self.tasks.push(tokio::spawn(heartbeats));
+    }
+
+    /// Adds samples of `metrics` to the statistics of all replicas, if there is a console that shows them.
+    pub(super) fn sample_statistics(&mut self, settings: &Settings, metrics: &Metrics) {
+        if settings.admin.password.is_some() {
+            let sampler = StatisticsSampler::new(metrics, self.cleanup.clone());
+            self.tasks
+                .push(tokio::spawn(sampler.run(Arc::clone(&self.store))));
+        }
     }
 
     /// Compares `wall` with the clock of Redis. The embedded store uses the clock of this machine.

@@ -31,9 +31,14 @@ impl CircuitBreaker {
         }
     }
 
+    /// Whether the circuit is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) >= self.failure_threshold
+    }
+
     /// Whether a request is allowed. While open, this is true once per interval.
     pub(super) fn allows_request(&self) -> bool {
-        if self.failures.load(Ordering::Relaxed) < self.failure_threshold {
+        if !self.is_open() {
             return true;
         }
         let (now, next) = (self.now(), self.next_attempt.load(Ordering::Relaxed));
@@ -92,7 +97,9 @@ mod tests {
         assert!(!circuit.record_failure());
         assert!(!circuit.record_success(), "it was not open");
         assert!(!circuit.record_failure(), "not in a row");
+        assert!(!circuit.is_open());
         assert!(circuit.record_failure(), "this one opens it");
+        assert!(circuit.is_open());
         assert!(!circuit.allows_request());
         assert!(!circuit.record_failure(), "it is open already");
         assert!(circuit.record_success());

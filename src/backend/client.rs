@@ -99,6 +99,18 @@ impl Backends {
         &self.settings
     }
 
+    /// The base URLs of the backends whose circuits are open.
+    #[must_use]
+    pub fn open_circuits(&self) -> Vec<String> {
+        let backends = self.by_url.read().unwrap_or_else(PoisonError::into_inner);
+        let open = backends
+            .iter()
+            .filter(|(_, backend)| backend.circuit_breaker.is_open());
+        let mut open: Vec<String> = open.map(|(base, _)| base.clone()).collect();
+        open.sort();
+        open
+    }
+
     fn backend(&self, base: &str) -> Arc<Backend> {
         let backends = self.by_url.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(backend) = backends.get(base) {

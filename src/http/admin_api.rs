@@ -28,9 +28,11 @@ pub(super) mod import_export;
 pub(super) mod import_report;
 pub(super) mod matches;
 pub(super) mod node;
+pub(super) mod problems;
 pub(super) mod replicas;
 pub(super) mod resource_groups;
 pub(super) mod restore;
+pub(super) mod statistics;
 pub(super) mod webhooks;
 
 /// Default and maximum page size.

@@ -13,18 +13,6 @@ pub enum CheckResult {
     Unknown,
 }
 
-impl CheckResult {
-    /// `true` or `false` for a definite result.
-    #[must_use]
-    pub fn passed(self) -> Option<bool> {
-        match self {
-            Self::Pass => Some(true),
-            Self::Fail => Some(false),
-            Self::Unknown => None,
-        }
-    }
-}
-
 impl fmt::Display for CheckResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -13,19 +13,22 @@ pub(super) use self::audit_log::{AuditAction, AuditRecord};
 pub use self::{
     active_services::ActiveService,
     audit_log::{AuditFilter, AuditLogPage},
-    bookings::MostUsedGroups,
+    bookings::{MostUsedGroups, UsedGroup},
     bulk_actions::{BulkResult, MAX_SELECTED},
     entries::{CatalogEntry, EntryOrigin, Precondition, PutOutcome},
     group_usage::{GroupUsage, MAX_SAMPLED_GROUPS, UsageSample},
     import_export::{Difference, ImportMode, ImportReport, Secrets, export_catalog},
     match_explanation::{ExplainedBooking, MatchExplanation},
     node_status::{OwnReplica, SetStatusResult},
+    problems::{Problem, ProblemTarget, Severity},
     replica::Replica,
+    replica_problems::{ProblemKind, ProblemSources, ReplicaProblem},
     replica_stats::{ReplicaStats, StatsSampler},
     replicas::deregister,
     restore::LostEntries,
     service_search::{MAX_SEARCHED, ServiceSearch, ServiceSearchResult},
     sessions::{AdminSession, SessionRole},
+    statistics::StatisticsSampler,
     store_status::{Overview, StoreOutage, StoreStatus},
     webhooks::Webhook,
 };
@@ -53,12 +56,15 @@ mod login;
 mod match_explanation;
 mod match_messages;
 mod node_status;
+mod problems;
 mod replica;
+mod replica_problems;
 mod replica_stats;
 mod replicas;
 mod restore;
 mod service_search;
 mod sessions;
+mod statistics;
 mod store_status;
 mod webhooks;
 

@@ -30,6 +30,7 @@ mod replicas;
 mod service_list;
 mod services;
 mod state;
+mod statistics;
 mod storage;
 mod webhooks;
 

@@ -47,6 +47,7 @@ mod script_reply;
 mod scripts;
 mod service_list;
 mod services;
+mod statistics;
 mod storage;
 mod webhooks;
 

@@ -24,6 +24,7 @@ pub use self::{
     replicas::{REPLICA_TIMEOUT, ReplicaStore},
     service_list::ServiceList,
     services::ServiceStore,
+    statistics::StatisticsStore,
     storage::StorageStore,
     webhooks::{WebhookSignalSource, WebhookStore},
 };
@@ -49,6 +50,7 @@ mod rate_limit;
 mod replicas;
 mod service_list;
 mod services;
+mod statistics;
 mod storage;
 mod webhooks;
 
@@ -91,6 +93,7 @@ pub trait AdminStore:
     + CatalogStore
     + AuditLogStore
     + ReplicaStore
+    + StatisticsStore
     + AdminQueries
     + ServiceList
     + MatchDiagnosticsStore
@@ -106,6 +109,7 @@ impl<S> AdminStore for S where
         + CatalogStore
         + AuditLogStore
         + ReplicaStore
+        + StatisticsStore
         + AdminQueries
         + ServiceList
         + MatchDiagnosticsStore

@@ -24,6 +24,7 @@ pub use self::{
     redis::{PoolStats, RedisMetrics},
     replica::{EndpointGauges, Sources, SpanOutcome},
     store::{BinaryMetrics, OperationMetrics, StoreMetrics},
+    totals::Totals,
     webhooks::{DeliveryResult, WebhookMetrics},
 };
 
@@ -37,6 +38,7 @@ mod redis;
 mod replica;
 mod scrape;
 mod store;
+mod totals;
 mod webhooks;
 
 const OPEN_METRICS: &str = "application/openmetrics-text";

@@ -40,6 +40,7 @@ pub(crate) mod readiness;
 pub(crate) mod round_robin;
 pub(crate) mod sentinel;
 pub(crate) mod servers;
+pub(crate) mod statistics;
 pub(crate) mod stores;
 pub(crate) mod webhooks;
 

@@ -23,6 +23,7 @@ mod lists_at_size;
 mod lost_entries;
 mod match_explanation;
 mod methods;
+mod overview;
 mod replica;
 mod service_actions;
 mod services;

@@ -27,6 +27,8 @@ const MAX_SAMPLE_GAP: Duration = Duration::from_secs(75);
 pub(super) struct GroupBookings {
     pub(super) group: String,
     pub(super) usage: PoolUsage,
+    /// When a booking last found no free number, if that was in the last week.
+    pub(super) exhausted_at: Option<Timestamp>,
     /// The usage of the last hour: the points of each line.
     pub(super) chart_lines: Vec<String>,
     /// Peak usage of the last hour.
@@ -68,6 +70,7 @@ pub(super) async fn load_group_bookings(
         admin_api::parse_cursor(&query)?,
     );
     let usage = admin.pool_usage(&name).await?;
+    let exhausted_at = admin.exhausted_at(&name).await?;
     let bookings = admin
         .list_bookings(&name, number_filter, after.as_ref(), PAGE_SIZE)
         .await;
@@ -88,6 +91,7 @@ pub(super) async fn load_group_bookings(
     Ok(Some(GroupBookings {
         group: name,
         usage,
+        exhausted_at,
         chart_lines: chart_lines(&samples, state.services.now()?),
         max_reserved: samples
             .iter()

@@ -1,33 +1,55 @@
-//! *Overview*: replicas, store latency, request rates, cleanup, and usage of the resource groups, with live updates.
+//! *Overview*: current problems, charts, replicas, store latency, request rates, cleanup, and usage of the resource groups,
+//! with live updates.
 
 use std::time::Duration;
 
 use actix_web::{HttpRequest, web::Data};
 use askama::Template;
 
-use super::{Layout, PageResult, flash_message, ok_page, replica, signed_in::SignedIn};
+use self::charts::Charts;
+use super::{Layout, PageResult, flash_message, ok_page, page_url, replica, signed_in::SignedIn};
 use crate::{
-    http::{ApiError, AppState, admin_api, body},
-    model::{NodeStatus, Timestamp},
-    service::{LostEntries, MostUsedGroups, Overview, Replica, StoreOutage},
+    http::{
+        ApiError, AppState,
+        admin_api::{self, problems::MAX_GROUPS, statistics::parse_range},
+        body,
+    },
+    model::{NodeStatus, Timestamp, statistics::StatisticsRange},
+    service::{
+        LostEntries, MostUsedGroups, Overview, Problem, ProblemTarget, Replica, StoreOutage,
+    },
 };
 
+mod charts;
 pub(super) mod events;
 
-/// Number of groups with the highest usage that are shown.
-const MAX_GROUPS: usize = 12;
 #[derive(Template)]
 #[template(path = "overview.html")]
-struct OverviewPage {
+struct OverviewPage<'a> {
     layout: Layout,
     flash: &'static str,
     lost: LostEntries,
-    data: OverviewData,
+    range: StatisticsRange,
+    summary: Summary<'a>,
+    charts: Charts,
+    details: Details<'a>,
 }
 
-/// The live part of the page.
+/// The first live part of the page: problems and figures.
 #[derive(Template)]
-#[template(path = "overview_data.html")]
+#[template(path = "overview_summary.html")]
+struct Summary<'a> {
+    data: &'a OverviewData,
+}
+
+/// The last live part of the page: replicas and groups.
+#[derive(Template)]
+#[template(path = "overview_details.html")]
+struct Details<'a> {
+    data: &'a OverviewData,
+}
+
+/// The data of the live parts of the page, except for the charts.
 struct OverviewData {
     updated_at: Timestamp,
     services: u64,
@@ -35,7 +57,10 @@ struct OverviewData {
     store_latency: Duration,
     replicas: Vec<Replica>,
     groups: MostUsedGroups,
-    problem: Option<String>,
+    /// Why no data was read.
+    error: Option<String>,
+    /// The current problems.
+    problems: Vec<Problem>,
     /// Set while the store is unavailable; the data is then from `updated_at`.
     outage: Option<StoreOutage>,
     /// Whether any data was read.
@@ -54,7 +79,8 @@ impl OverviewData {
                 store_latency: Duration::ZERO,
                 replicas: Vec::new(),
                 groups: MostUsedGroups::default(),
-                problem: Some(error.to_string()),
+                error: Some(error.to_string()),
+                problems: Vec::new(),
                 outage: None,
                 has_figures: false,
                 own_replica: None,
@@ -67,6 +93,7 @@ impl OverviewData {
             stats,
             outage,
             own_replica,
+            problems,
         } = admin_api::admin_service(state)?
             .overview(MAX_GROUPS)
             .await?;
@@ -77,7 +104,8 @@ impl OverviewData {
             store_latency: figures.map_or(Duration::ZERO, |stats| stats.latency),
             replicas: figures.map_or_else(Vec::new, |stats| stats.replicas.clone()),
             groups: figures.map_or_else(MostUsedGroups::default, |stats| stats.groups.clone()),
-            problem: None,
+            error: None,
+            problems,
             has_figures: figures.is_some(),
             outage,
             own_replica,
@@ -123,6 +151,17 @@ impl OverviewData {
     }
 }
 
+/// The page on which an operator solves a problem, and its name.
+fn problem_link(target: &ProblemTarget) -> (String, &'static str) {
+    match target {
+        ProblemTarget::Replica(id) => (page_url(&["replicas", id]), "Open the replica"),
+        ProblemTarget::Group(name) => (page_url(&["groups", name]), "Open the group"),
+        ProblemTarget::Webhook(name) => (page_url(&["webhooks", name]), "Open the webhook"),
+        ProblemTarget::Services => (page_url(&["services"]), "Open the service definitions"),
+        ProblemTarget::Catalog => (page_url(&["catalog"]), "Open import and export"),
+    }
+}
+
 /// `GET /genesys/1/admin/ui`
 pub(super) async fn show_overview(
     state: Data<AppState>,
@@ -130,10 +169,15 @@ pub(super) async fn show_overview(
     request: HttpRequest,
 ) -> PageResult {
     let query = body::parse_query(&state, &request)?;
+    let range = parse_range(&query)?;
+    let data = OverviewData::load(&state).await;
     ok_page(&OverviewPage {
         layout: Layout::new(&session, "overview", "Overview"),
         flash: flash_message(&query, &replica::FLASH_MESSAGES),
         lost: admin_api::admin_service(&state)?.lost_entries(),
-        data: OverviewData::load(&state).await,
+        range,
+        summary: Summary { data: &data },
+        charts: Charts::load(&state, range).await,
+        details: Details { data: &data },
     })
 }

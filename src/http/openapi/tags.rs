@@ -29,7 +29,10 @@ const TAGS: [(&str, &str); 17] = [
     ("catalog", "Export, import and restore of all definitions"),
     ("webhooks", "Deliveries of events to other systems"),
     ("audit log", "Changes by operators and clients"),
-    ("replicas", "The running processes"),
+    (
+        "replicas",
+        "The running processes, their problems and statistics",
+    ),
     ("health", "Probes, metrics and this document"),
 ];
 

@@ -9,8 +9,8 @@ use utoipa::OpenApi;
 use crate::http::{
     admin_api::{
         active_services, audit_log, bookings, catalog_entries::EntryListResponse,
-        configured_services, import_export, import_report::ImportResponse, matches, node, replicas,
-        resource_groups, restore, webhooks,
+        configured_services, import_export, import_report::ImportResponse, matches, node, problems,
+        replicas, resource_groups, restore, statistics, webhooks,
     },
     endpoint::{Endpoint, route},
 };
@@ -42,6 +42,8 @@ use crate::http::{
         active_services::delete_service,
         audit_log::list_audit_log,
         replicas::list_replicas,
+        problems::list_problems,
+        statistics::get_statistics,
         webhooks::list_webhooks,
         webhooks::list_dead_letters,
         webhooks::resend_dead_letters,
@@ -53,7 +55,7 @@ use crate::http::{
 pub(super) struct AdminApi;
 
 /// The routes of the admin API.
-pub(in crate::http) fn admin_routes() -> [Endpoint; 21] {
+pub(in crate::http) fn admin_routes() -> [Endpoint; 23] {
     [
         route("/genesys/1/admin/services").get(configured_services::list_services),
         route("/genesys/1/admin/services/{name}")
@@ -88,6 +90,8 @@ pub(in crate::http) fn admin_routes() -> [Endpoint; 21] {
             .method(Method::DELETE, delete().to(active_services::delete_service)),
         route("/genesys/1/admin/audit-log").get(audit_log::list_audit_log),
         route("/genesys/1/admin/replicas").get(replicas::list_replicas),
+        route("/genesys/1/admin/problems").get(problems::list_problems),
+        route("/genesys/1/admin/statistics").get(statistics::get_statistics),
         route("/genesys/1/admin/webhooks").get(webhooks::list_webhooks),
         route("/genesys/1/admin/webhooks/{endpoint}/dead-letters").get(webhooks::list_dead_letters),
         route("/genesys/1/admin/webhooks/{endpoint}/resend")

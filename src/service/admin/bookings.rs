@@ -9,13 +9,25 @@ use super::{
 };
 use crate::model::{
     Booking, BookingId, Cursor, ListRange, ListedBooking, Page, PoolUsage, StoreError, Table,
+    Timestamp,
 };
+
+/// The usage of a resource group.
+#[derive(Debug, Clone)]
+pub struct UsedGroup {
+    /// The name.
+    pub name: String,
+    /// The usage.
+    pub usage: PoolUsage,
+    /// When a booking last found no free number, if that was in the last week.
+    pub exhausted_at: Option<Timestamp>,
+}
 
 /// The resource groups with the highest usage.
 #[derive(Debug, Default, Clone)]
 pub struct MostUsedGroups {
-    /// Names and usage of the groups, the highest usage first; then by name.
-    pub usage: Vec<(String, PoolUsage)>,
+    /// The groups, the highest usage first; then by name.
+    pub usage: Vec<UsedGroup>,
     /// The number of configured groups.
     pub total_groups: usize,
     /// Whether usage samples exist. Without samples the selection is arbitrary if not all groups are included.
@@ -43,6 +55,15 @@ impl Admin {
         let mut names: Vec<String> = catalog.names().map(str::to_owned).collect();
         names.sort();
         names
+    }
+
+    /// When a booking last found no free number in a group, if that was in the last week.
+    ///
+    /// # Errors
+    /// [`AdminError::Service`] for errors of the store.
+    pub async fn exhausted_at(&self, group: &str) -> Result<Option<Timestamp>, AdminError> {
+        let times = self.store.exhausted_at(&[group]).await?;
+        Ok(times.into_iter().next().flatten())
     }
 
     /// Names of the configured groups.
@@ -88,8 +109,16 @@ impl Admin {
             names.truncate(limit);
             names.sort();
         }
-        let mut usage = self.pool_usages(names).await?;
-        usage.sort_by_key(|(_, usage)| Reverse(usage.permille()));
+        let keys: Vec<&str> = names.iter().map(String::as_str).collect();
+        let exhausted_at = self.store.exhausted_at(&keys).await?;
+        let usages = self.pool_usages(names).await?.into_iter().zip(exhausted_at);
+        let usages = usages.map(|((name, usage), exhausted_at)| UsedGroup {
+            name,
+            usage,
+            exhausted_at,
+        });
+        let mut usage: Vec<UsedGroup> = usages.collect();
+        usage.sort_by_key(|group| Reverse(group.usage.permille()));
         Ok(MostUsedGroups {
             usage,
             total_groups,

@@ -71,6 +71,14 @@ impl ReplicaStatus {
 }
 
 impl Replica {
+    /// Its host and address, for operators.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{} {}", self.host, self.address)
+            .trim_start()
+            .to_owned()
+    }
+
     /// Whether operators set it OFFLINE.
     #[must_use]
     pub fn is_offline(&self) -> bool {

@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::replica_problems::{ProblemSources, ReplicaProblem};
 use crate::{
     model::{cleanup_status::CleanupStatus, response_counts::ResponseCounts},
-    service::{ClockSkew, CurrentCatalog},
+    service::ClockSkew,
 };
 
 /// Statistics of one replica. Unknown values are absent.
@@ -29,6 +30,9 @@ pub struct ReplicaStats {
     /// The number of lost catalog entries that it can restore.
     #[serde(default)]
     pub catalog_entries_lost: usize,
+    /// The problems that it has detected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<ReplicaProblem>,
 }
 
 /// Samples the statistics. Rates cover the time since the previous sample.
@@ -36,7 +40,7 @@ pub struct StatsSampler {
     responses: ResponseCounts,
     cleanup: CleanupStatus,
     skew: ClockSkew,
-    current_catalog: CurrentCatalog,
+    problems: ProblemSources,
     before: (u64, u64),
     at: Instant,
 }
@@ -48,14 +52,14 @@ impl StatsSampler {
         responses: ResponseCounts,
         cleanup: CleanupStatus,
         skew: ClockSkew,
-        current_catalog: CurrentCatalog,
+        problems: ProblemSources,
     ) -> Self {
         Self {
             before: (responses.responses(), responses.failed()),
             responses,
             cleanup,
             skew,
-            current_catalog,
+            problems,
             at: Instant::now(),
         }
     }
@@ -75,7 +79,8 @@ impl StatsSampler {
             cleanup_lag_seconds: lag.map(|lag| lag.as_secs_f64()),
             keyspace_notifications: self.cleanup.notifications_enabled(),
             clock_skew_seconds: self.skew.seconds(),
-            catalog_entries_lost: self.current_catalog.lost_entries(),
+            catalog_entries_lost: self.problems.catalog.lost_entries(),
+            problems: self.problems.detect(),
         };
         (self.before, self.at) = (counts, Instant::now());
         stats

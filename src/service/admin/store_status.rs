@@ -7,7 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Admin, AdminError, bookings::MostUsedGroups, replica::Replica};
+use super::{
+    Admin, AdminError,
+    bookings::MostUsedGroups,
+    problems::{Problem, current_problems, replica_problems},
+    replica::Replica,
+};
 use crate::{
     model::{
         StoreError, Timestamp,
@@ -43,6 +48,8 @@ pub struct InstallationStats {
     pub replicas: Vec<Replica>,
     /// The groups with the highest usage.
     pub groups: MostUsedGroups,
+    /// The current problems, the most severe first.
+    pub problems: Vec<Problem>,
 }
 
 /// The data of the Overview page.
@@ -54,6 +61,8 @@ pub struct Overview {
     pub outage: Option<StoreOutage>,
     /// The current state of this replica.
     pub own_replica: Option<Replica>,
+    /// The current problems, the most severe first; during an outage those of this replica.
+    pub problems: Vec<Problem>,
 }
 
 /// The cached state, shared by all workers.
@@ -220,10 +229,17 @@ impl Admin {
             state.stats = Some(Arc::new(current?));
             state.failure = None;
         }
+        let problems = match (&outage, &state.stats) {
+            (Some(_), _) => replica_problems(state.own_replica.as_slice()),
+            (None, last) => last
+                .as_ref()
+                .map_or_else(Vec::new, |stats| stats.problems.clone()),
+        };
         Ok(Overview {
             stats: state.stats.clone(),
             own_replica: state.own_replica.clone(),
             outage,
+            problems,
         })
     }
 
@@ -231,12 +247,15 @@ impl Admin {
         let started = Instant::now();
         let services = self.count_services().await?;
         let latency = started.elapsed();
+        let replicas = self.replicas().await?;
+        let groups = self.most_used_groups(max_groups).await?;
         Ok(InstallationStats {
             at: self.store.now()?,
             services,
             latency,
-            replicas: self.replicas().await?,
-            groups: self.most_used_groups(max_groups).await?,
+            problems: current_problems(&replicas, &groups),
+            replicas,
+            groups,
         })
     }
 }

@@ -6,7 +6,7 @@ use super::{MemoryStore, state::GroupState};
 use crate::{
     model::{
         BookingId, Cursor, KeyName, ListRange, ListedBooking, Page, PoolUsage, Preview, ServiceId,
-        StoreError, Value,
+        StoreError, Timestamp, Value,
     },
     store::AdminQueries,
 };
@@ -40,6 +40,13 @@ impl AdminQueries for MemoryStore {
         let state = self.state();
         let states = groups.iter().filter_map(|group| state.groups.get(*group));
         Ok(states.map(|group| group.booked_and_free().0 as u64).sum())
+    }
+
+    async fn exhausted_at(&self, groups: &[&str]) -> Result<Vec<Option<Timestamp>>, StoreError> {
+        let state = self.state();
+        let states = groups.iter().map(|group| state.groups.get(*group));
+        let times = states.map(|group| group.and_then(|group| group.last_exhausted));
+        Ok(times.collect())
     }
 
     async fn bookings_by_end(

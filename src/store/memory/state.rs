@@ -13,6 +13,7 @@ use self::{
     failed_matches::FailedMatchTable,
     rate_limits::RateLimits,
     service_record::cost,
+    statistics::StatisticsTable,
 };
 pub(super) use self::{
     chat_record::ChatRecord,
@@ -39,6 +40,7 @@ mod failed_matches;
 mod group_state;
 mod rate_limits;
 mod service_record;
+mod statistics;
 mod values;
 mod webhooks;
 
@@ -77,6 +79,7 @@ pub(super) struct State {
     pub(super) status_requests: HashMap<String, StatusRequest>,
     /// The available agents: the end of the availability and the definitions, by user name.
     pub(super) agents: HashMap<String, (Timestamp, Vec<String>)>,
+    pub(super) statistics: StatisticsTable,
     pub(super) webhooks: WebhookTable,
     pub(super) clock: AnchoredClock,
     /// The largest revision of all storages. New ones begin after it, so those of a custom id that is used again are
@@ -103,6 +106,7 @@ impl State {
             replicas: BTreeMap::new(),
             status_requests: HashMap::new(),
             agents: HashMap::new(),
+            statistics: StatisticsTable::default(),
             webhooks: WebhookTable::default(),
             clock,
             last_revision: Revision::default(),

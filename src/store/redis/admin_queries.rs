@@ -81,6 +81,18 @@ impl AdminQueries for RedisStore {
         Ok(counts.await?.into_iter().sum())
     }
 
+    async fn exhausted_at(&self, groups: &[&str]) -> Result<Vec<Option<Timestamp>>, StoreError> {
+        let keys = groups
+            .iter()
+            .map(|group| self.keys.group_exhausted_at(group));
+        let read = keys.map(|key| cmd("GET").arg(key).to_owned());
+        let times: Vec<Option<i64>> = self.query_each(read.collect()).await?;
+        let times = times
+            .into_iter()
+            .map(|time| time.map(Timestamp::from_millis));
+        Ok(times.collect())
+    }
+
     async fn bookings_by_end(
         &self,
         groups: &[&str],

@@ -30,7 +30,7 @@ mod rights;
 mod server;
 
 /// The name of the check that the notification listener also reports.
-pub(super) const NOTIFICATIONS: &str = "notifications";
+const NOTIFICATIONS: &str = "notifications";
 
 const RIGHTS: &str = "rights";
 
@@ -44,6 +44,10 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 const DENIED_RECHECK_DELAY: Duration = Duration::from_secs(2);
 /// The timeout of all checks of one server.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The action if notifications do not arrive.
+const NOTIFICATIONS_ACTION: &str = "set notify-keyspace-events to \"Egxe\" (or more) and permit the channels __keyevent@<database>__:*; until then only \
+     the sweep releases resources of ended services";
 
 /// All checks, in display order.
 const CHECKS: [Check; 8] = [
@@ -77,8 +81,7 @@ const CHECKS: [Check; 8] = [
     },
     Check {
         name: NOTIFICATIONS,
-        action: "set notify-keyspace-events to \"Egxe\" (or more) and permit the channels \
-                 __keyevent@<database>__:*; until then only the sweep releases resources of ended services",
+        action: NOTIFICATIONS_ACTION,
         run: |target| Box::pin(notifications::check(target)),
     },
     Check {
@@ -93,6 +96,18 @@ const CHECKS: [Check; 8] = [
         run: |target| Box::pin(server::clock(target)),
     },
 ];
+
+/// The result of the check of notifications, which the listener to `server` reports.
+pub(super) fn notifications_row(server: &str, result: CheckResult, detail: &str) -> CheckRow {
+    CheckRow {
+        server: server.to_owned(),
+        check: NOTIFICATIONS,
+        result,
+        detail: detail.to_owned(),
+        action: NOTIFICATIONS_ACTION,
+        is_blocking: false,
+    }
+}
 
 /// The state of the checks of one server.
 struct ServerState {
@@ -243,7 +258,7 @@ fn report_rights<'a>(readiness: &Readiness, servers: impl Iterator<Item = &'a Se
 /// Exports the results of one server, and logs changes.
 fn report(rows: &[CheckRow], previous: &[CheckRow], metrics: &RedisMetrics) {
     for row in rows {
-        metrics.record_check(row.check, &row.server, row.result.passed());
+        metrics.record_check(row);
         let last = previous.iter().find(|last| last.check == row.check);
         let CheckRow {
             server,

@@ -7,7 +7,7 @@
 //! | `own:{id}` | hash | the resources of the service outside of `svc:{id}`: `blob:<blob>` per binary, `book:<group>:<booking>` per booking, `sess:...` per session, `chat` for a chat, `hook:...` for the subscription of its webhook; during the cleanup also `_over`, the time at which it detected the end | until three days after the end of the service |
 //! | `chat:{id}` | hash | the chat of the service: its state and its events, see `scripts/chats.lua` | until the end of the service |
 //! | `idem:{digest}` | string | the service id that an idempotency key is bound to; the digest is over caller and key | a day, then until the end of the service |
-//! | `grp:{group}:...` | see `scripts/bookings.lua` | the numbers of a resource group and their bookings | none; entries have expiration times, `:exhausted` expires after a minute |
+//! | `grp:{group}:...` | see `scripts/bookings.lua` | the numbers of a resource group and their bookings | none; entries have expiration times, `:exhausted` expires after a minute, `:exhausted_at` (the time at which a booking last found no free number) after a week |
 //! | `rl:{<kind>/<subject>}` | string | a rate limit counter; the kinds are in [`Keys::rate_limit`] | `rate_limit.window_seconds` after the first increment |
 //! | `idx:{00}` .. `idx:{3f}` | zset | the cleanup index: service ids with resources, by the time at which the sweep checks them | none; swept |
 //! | `end:{00}` .. `end:{3f}` | zset | the list of services for the admin queries: service ids by expiration time | none; swept |
@@ -19,6 +19,7 @@
 //! | `{catalog}:history` | stream | the audit log | none; trimmed to about `admin.audit_log_entries` |
 //! | `{catalog}:replicas` | hash | the running replicas: the time of the last heartbeat, a line feed and the heartbeat; by `<replica>:status` the last status that was requested for one: the time, the status and the user name, on a line each | a minute |
 //! | `{matches}:failed` | stream | the last failed matches | a week after the last one |
+//! | `{catalog}:statistics:hour`, `:day` | hash | the statistics of all replicas by interval, in a ring: by slot the start of its interval, and on a line each its counts and gauges, see `scripts/add_statistics.lua` | an hour, a day after the last sample |
 //! | `session:{<id>}` | string | an admin session, including its latest end | `admin.session_idle_seconds` after the last request |
 //! | `probe:{<tag>}` | string | no content: probes of rights and keyspace notifications create it, delete it and let it expire; the readiness check reads it, and writes it if it exists | milliseconds |
 //! | `events:{id}` | list | the outbox of a service: events that are not in the queues of their endpoints yet, see `scripts/events.lua` | none; relayed within seconds |
@@ -36,6 +37,7 @@ use crate::model::{
     BlobId, IdempotencyKey, RateLimitKey, ServiceId,
     comet::{CometSessionId, CometUser},
     stable_hash,
+    statistics::StatisticsRange,
     webhook::WebhookEndpoint,
 };
 
@@ -185,6 +187,11 @@ impl Keys {
         [&self.prefix, "grp:{", &encode_tag(group), "}:exhausted"].concat()
     }
 
+    /// When a booking last found no free number in a group.
+    pub(super) fn group_exhausted_at(&self, group: &str) -> String {
+        [&self.prefix, "grp:{", &encode_tag(group), "}:exhausted_at"].concat()
+    }
+
     /// The lock of the synchronization of a group.
     pub(super) fn group_sync_lock(&self, group: &str) -> String {
         [&self.prefix, "grp:{", &encode_tag(group), "}:filling"].concat()
@@ -238,6 +245,11 @@ impl Keys {
 
     pub(super) fn replicas(&self) -> String {
         self.catalog_key("replicas")
+    }
+
+    /// The statistics of all replicas over a range of time.
+    pub(super) fn statistics(&self, range: StatisticsRange) -> String {
+        self.catalog_key(&["statistics:", range.name()].concat())
     }
 
     /// The channel of notifications about catalog changes.

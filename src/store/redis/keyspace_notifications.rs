@@ -27,7 +27,9 @@ use super::{
     probe::{PROBE_TIMEOUT, Probe},
     replicas::STATUS_MESSAGE,
 };
-use crate::model::{ServiceId, StoreError, cleanup_status::ListenerGuard, storage_signal_id};
+use crate::model::{
+    CheckResult, ServiceId, StoreError, cleanup_status::ListenerGuard, storage_signal_id,
+};
 
 /// The flags that `notify-keyspace-events` must contain for the channels of
 /// [`Node::notification_channels`]: keyevent channels, and three kinds of events.
@@ -104,8 +106,9 @@ impl NotificationListener {
                 }
                 Err(error @ StoreError::Denied(_)) if !denied => {
                     denied = true;
-                    let metrics = &self.store.metrics;
-                    metrics.record_check(checks::NOTIFICATIONS, &server, Some(false));
+                    let detail = "the subscription is denied";
+                    let row = checks::notifications_row(&server, CheckResult::Fail, detail);
+                    self.store.metrics.record_check(&row);
                     warn!(server, %error, "subscription to keyspace notifications denied");
                 }
                 Err(error) => debug!(server, %error, "keyspace notification subscription failed"),
@@ -232,8 +235,15 @@ impl NotificationListener {
         }
         let store = &self.store;
         state.receiving = arrive.then(|| store.cleanup.receive_notifications());
-        let metrics = &store.metrics;
-        metrics.record_check(checks::NOTIFICATIONS, &server, Some(arrive));
+        let (result, detail) = match missing {
+            None => (CheckResult::Pass, String::new()),
+            Some(missing) => (
+                CheckResult::Fail,
+                format!("events do not arrive: {missing}"),
+            ),
+        };
+        let row = checks::notifications_row(&server, result, &detail);
+        store.metrics.record_check(&row);
         match (previous, missing) {
             (_, Some(missing)) => warn!(
                 server,

@@ -145,6 +145,9 @@ pub(super) static HEARTBEAT: LazyLock<LuaScript> =
 /// Requests a status for a replica.
 pub(super) static REQUEST_STATUS: LazyLock<LuaScript> =
     LazyLock::new(|| with_clock(&[include_str!("scripts/request_status.lua")]));
+/// Adds a sample of a replica to the statistics.
+pub(super) static ADD_STATISTICS: LazyLock<LuaScript> =
+    LazyLock::new(|| with_clock(&[include_str!("scripts/add_statistics.lua")]));
 /// Reads the entries after a cursor of a list.
 pub(super) static PAGE: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/page.lua")));
@@ -202,7 +205,7 @@ pub(super) static PREVIEWS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/previews.lua")));
 
 /// All scripts. Each connection loads them when it opens, so that `EVALSHA` finds them.
-pub(super) fn all() -> [&'static LuaScript; 54] {
+pub(super) fn all() -> [&'static LuaScript; 55] {
     [
         &CREATE,
         &CREATE_WITH_EVENT,
@@ -241,6 +244,7 @@ pub(super) fn all() -> [&'static LuaScript; 54] {
         &READ_CATALOG,
         &HEARTBEAT,
         &REQUEST_STATUS,
+        &ADD_STATISTICS,
         &PAGE,
         &PREVIEWS,
         &START_CHAT,

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use crate::model::{
     BookingId, KeyName, ListRange, ListedBooking, Page, PoolUsage, Preview, ServiceId, StoreError,
+    Timestamp,
 };
 use crate::store::Clock;
 
@@ -12,6 +13,10 @@ use crate::store::Clock;
 pub trait AdminQueries: Clock {
     /// Returns the size and free numbers of each of these groups, in this order.
     async fn pool_usages(&self, groups: &[&str]) -> Result<Vec<PoolUsage>, StoreError>;
+
+    /// Returns when a booking last found no free number in each of these groups, in this order. `None` if that was not in
+    /// the last week.
+    async fn exhausted_at(&self, groups: &[&str]) -> Result<Vec<Option<Timestamp>>, StoreError>;
 
     /// Returns the number of bookings of these groups. It includes expired ones that are not released yet.
     async fn count_bookings(&self, groups: &[&str]) -> Result<u64, StoreError>;

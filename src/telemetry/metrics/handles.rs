@@ -6,6 +6,8 @@ use prometheus_client::metrics::{
     counter::Counter, family::Family, gauge::Gauge, histogram::Histogram,
 };
 
+use crate::model::statistics::LATENCY_BOUNDS;
+
 /// Counters that differ in the value of one label.
 pub(super) type LabeledCounters = Family<[(&'static str, &'static str); 1], Counter>;
 
@@ -30,7 +32,5 @@ impl<G: Borrow<Gauge>> Drop for GaugeGuard<G> {
 
 /// A histogram of durations in seconds.
 pub(super) fn duration_histogram() -> Histogram {
-    Histogram::new([
-        0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-    ])
+    Histogram::new(LATENCY_BOUNDS)
 }

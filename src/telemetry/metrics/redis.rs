@@ -14,11 +14,12 @@ use prometheus_client::{
 };
 
 use super::scrape;
+use crate::model::{CheckResult, CheckRow};
 
 /// Returns the number of idle and busy connections of a pool, and `None` if the pool no longer exists.
 pub type PoolStats = Box<dyn Fn() -> Option<(usize, usize)> + Send>;
-/// Whether each server passes, by check and server.
-type CheckResults = BTreeMap<&'static str, BTreeMap<String, bool>>;
+/// The last definite result of each check of each server, by check and server.
+type CheckResults = BTreeMap<&'static str, BTreeMap<String, CheckRow>>;
 
 /// Connections to Redis, and checks of its servers.
 #[derive(Debug, Clone, Default)]
@@ -44,15 +45,25 @@ impl RedisMetrics {
         pools.push(pool);
     }
 
-    /// Records the result of a check of one server. `None` means that Redis denies the command: then no result is
-    /// exported for the server.
-    pub fn record_check(&self, check: &'static str, server: &str, passed: Option<bool>) {
+    /// Records the result of a check of one server. An unknown result means that Redis denies the command: then no result
+    /// is exported for the server.
+    pub fn record_check(&self, row: &CheckRow) {
         let mut results = lock(&self.servers.checks);
-        let servers = results.entry(check).or_default();
-        match passed {
-            Some(passed) => servers.insert(server.to_owned(), passed),
-            None => servers.remove(server),
-        };
+        let servers = results.entry(row.check).or_default();
+        if row.result == CheckResult::Unknown {
+            servers.remove(&row.server);
+        } else {
+            servers.insert(row.server.clone(), row.clone());
+        }
+    }
+
+    /// The checks that failed last, by check and server.
+    #[must_use]
+    pub fn failed_checks(&self) -> Vec<CheckRow> {
+        let results = lock(&self.servers.checks);
+        let rows = results.values().flat_map(BTreeMap::values);
+        let failed = rows.filter(|row| row.result == CheckResult::Fail);
+        failed.cloned().collect()
     }
 
     /// Removes the results of all other servers.
@@ -86,7 +97,7 @@ impl Collector for Servers {
         let results = lock(&self.checks);
         let results = results.iter().filter(|(_, servers)| !servers.is_empty());
         let results = results.map(|(check, servers)| {
-            let passed = servers.values().all(|passed| *passed);
+            let passed = servers.values().all(|row| row.result == CheckResult::Pass);
             ([("check", *check)], u32::from(passed))
         });
         let help = "1 if all Redis servers pass the check, else 0; absent if Redis denies the command of the \

@@ -20,4 +20,5 @@ pub(crate) mod replicas;
 mod service_auth;
 mod service_search;
 mod sessions;
+mod statistics;
 mod store;

@@ -19,6 +19,7 @@ mod match_diagnostics;
 mod on_redis;
 mod rate_limit;
 mod service_list;
+mod statistics;
 mod storage_areas;
 mod webhook_events;
 mod webhooks;

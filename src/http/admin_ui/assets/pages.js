@@ -11,11 +11,12 @@ function formatTimes(root) {
 }
 formatTimes(document);
 
-// Live content: the server sends escaped HTML, rendered from the same template as the page.
+// Live content: the server sends escaped HTML for each part, rendered from the same template as the page.
 for (const live of document.querySelectorAll("[data-live]")) {
   const pause = document.querySelector(`[data-pause="${live.id}"]`);
   const status = document.querySelector(`[data-state="${live.id}"]`);
-  let source, html, retryTimer, isPaused = false;
+  const shown = new Map();
+  let source, retryTimer, isPaused = false;
   // Screen readers announce each change of the status.
   const setStatus = (text) => {
     if (status.textContent !== text) status.textContent = text;
@@ -26,18 +27,18 @@ for (const live of document.querySelectorAll("[data-live]")) {
     const selection = getSelection();
     return !selection.isCollapsed && selection.containsNode(live, true);
   };
-  const update = (event) => {
+  const update = (part, event) => {
     // An update would remove the selection.
     if (hasSelection()) return setStatus("Paused while text is selected");
     // Unchanged content is not replaced, so that screen readers do not repeat it.
-    if (event.data === html) return updateStatus();
-    html = event.data;
+    if (event.data === shown.get(part)) return updateStatus();
+    shown.set(part, event.data);
     // The focused link keeps the focus.
-    const href = live.contains(document.activeElement) && document.activeElement.getAttribute("href");
-    live.innerHTML = html;
-    if (href) live.querySelector(`a[href="${CSS.escape(href)}"]`)?.focus({ preventScroll: true });
-    formatTimes(live);
-    makeScrollable(live);
+    const href = part.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    part.innerHTML = event.data;
+    if (href) part.querySelector(`a[href="${CSS.escape(href)}"]`)?.focus({ preventScroll: true });
+    formatTimes(part);
+    makeScrollable(part);
     updateStatus();
   };
   const expireSession = (event) => {
@@ -51,8 +52,10 @@ for (const live of document.querySelectorAll("[data-live]")) {
   const connect = () => {
     source = new EventSource(live.dataset.live);
     // The first event sets the status.
-    source.onopen = () => { if (!html) updateStatus(); };
-    source.onmessage = update;
+    source.onopen = () => { if (!shown.size) updateStatus(); };
+    for (const part of live.querySelectorAll("[data-part]")) {
+      source.addEventListener(part.dataset.part, (event) => update(part, event));
+    }
     source.addEventListener("session-expired", expireSession);
     source.onerror = () => {
       setStatus("Connection lost. Reconnecting…");

@@ -47,6 +47,8 @@ pub(in crate::store::memory) struct GroupState {
     pub(super) events: Vec<NumberEvent>,
     /// The time of the last `number.exhausted` of each endpoint.
     pub(super) exhausted_at: HashMap<WebhookEndpoint, Timestamp>,
+    /// When a booking last found no free number.
+    pub(in crate::store::memory) last_exhausted: Option<Timestamp>,
 }
 
 /// The result of an allocation.
@@ -148,6 +150,7 @@ impl GroupState {
         });
         let Some((number, code)) = allocated else {
             self.add_exhausted_event(request);
+            self.last_exhausted = Some(now);
             let first = self.by_end.first().map(|(until, _)| until.since(now));
             return AllocationResult::Exhausted(first.unwrap_or(Duration::from_secs(1)));
         };

@@ -17,6 +17,7 @@ use crate::{
         redis::{
             RedisStore,
             connection::parse_reply,
+            millis,
             script_reply::ScriptReply,
             scripts::{BOOK_NUMBER, BOOK_NUMBER_WITH_EVENTS, evalsha},
         },
@@ -31,6 +32,9 @@ const CODES_PER_ATTEMPT: usize = 32;
 /// The maximum number of attempts, and that for a group whose backup number has other codes.
 const MAX_ATTEMPTS: usize = 8;
 const MAX_ATTEMPTS_BEFORE_BACKUP: usize = 2;
+
+/// The time for which it is known when a booking last found no free number.
+const EXHAUSTED_AT_TTL: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// A booking that is being made.
 struct NewBooking<'a> {
@@ -88,15 +92,42 @@ impl RedisStore {
         }
         if booking.until <= now {
             // Redis may still return a service in the millisecond of its expiration.
-            self.unregister_booking(owner, group, &booking.id).await?;
+            let unregister = self.unregister_booking(owner, group, &booking.id);
+            if let Some(unregister) = unregister {
+                self.redis.query::<()>(&unregister).await?;
+            }
             return Ok(BookResult::ServiceNotFound);
         }
         let first = replies.next().map(parse_reply).transpose()?;
         let result = booking.make(first).await?;
         if matches!(result, BookResult::Exhausted(_)) {
-            self.unregister_booking(owner, group, &booking.id).await?;
+            self.record_exhausted(owner, group, &booking.id).await?;
         }
         Ok(result)
+    }
+}
+
+impl RedisStore {
+    /// Records that a booking found no free number in the group, and removes the booking from the resources of its
+    /// service. The time is for operators only, so a failure to record it is ignored.
+    async fn record_exhausted(
+        &self,
+        owner: BookingOwner<'_>,
+        group: &Group,
+        booking: &BookingId,
+    ) -> Result<(), StoreError> {
+        let key = self.keys.group_exhausted_at(&group.name);
+        let now = self.redis.now_at(&key)?.millis();
+        let mut record = redis::cmd("SET");
+        record
+            .arg(key)
+            .arg(now)
+            .arg("PX")
+            .arg(millis(EXHAUSTED_AT_TTL));
+        let unregister = self.unregister_booking(owner, group, booking);
+        let commands = [record].into_iter().chain(unregister).collect();
+        let mut replies = self.redis.pipeline_each(commands).await?.into_iter();
+        replies.nth(1).transpose().map(drop)
     }
 }
 

@@ -70,19 +70,18 @@ impl RedisStore {
         }
     }
 
-    /// Removes a booking without a number from the resources of its service. If a concurrent repetition may use
-    /// it, it remains until the service ends or its create is abandoned.
-    pub(super) async fn unregister_booking(
+    /// The command that removes a booking without a number from the resources of its service. `None` if a concurrent
+    /// repetition may use the booking: it remains until the service ends or its create is abandoned.
+    pub(super) fn unregister_booking(
         &self,
         owner: BookingOwner<'_>,
         group: &Group,
         booking: &BookingId,
-    ) -> Result<(), StoreError> {
+    ) -> Option<Cmd> {
         if let BookingOwner::NewRepeatable(..) = owner {
-            return Ok(());
+            return None;
         }
-        let unregister = self.unregister_command(owner.id(), &group.name, booking);
-        self.redis.query(&unregister).await
+        Some(self.unregister_command(owner.id(), &group.name, booking))
     }
 
     /// The command that removes a booking from the resources of the service.

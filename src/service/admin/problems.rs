@@ -1,0 +1,262 @@
+//! The current problems of the installation, with what to do about each.
+
+use std::collections::BTreeMap;
+
+use super::{
+    bookings::MostUsedGroups,
+    replica::Replica,
+    replica_problems::{ProblemKind, ReplicaProblem},
+};
+use crate::model::readiness::Reason;
+
+/// The clock skew in seconds above which a clock has a problem, as in the alert.
+const MAX_SKEW_SECONDS: f64 = 1.0;
+/// The cleanup lag in seconds above which the cleanup has a problem, as in the alert.
+const MAX_CLEANUP_LAG_SECONDS: f64 = 60.0;
+/// Failed checks that endanger data or requests at once.
+const CRITICAL_CHECKS: [&str; 3] = ["role", "mode", "eviction"];
+
+/// The severity of a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Requests fail, or data may be lost.
+    Critical,
+    /// Something does not work as configured.
+    Warning,
+}
+
+impl Severity {
+    /// The name in responses.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// Where an operator continues.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProblemTarget {
+    /// A replica.
+    Replica(String),
+    /// A resource group.
+    Group(String),
+    /// A webhook.
+    Webhook(String),
+    /// The service definitions.
+    Services,
+    /// Import and export.
+    Catalog,
+}
+
+/// A problem and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The severity.
+    pub severity: Severity,
+    /// The problem.
+    pub message: String,
+    /// What to do.
+    pub action: String,
+    /// Where to do it in the console.
+    pub target: Option<ProblemTarget>,
+    /// The section of `docs/runbook.md`.
+    pub runbook: &'static str,
+    /// The affected replicas, by host and address; empty if the problem does not belong to replicas.
+    pub replicas: Vec<String>,
+}
+
+impl Problem {
+    fn new(severity: Severity, runbook: &'static str, message: String, action: &str) -> Self {
+        Self {
+            severity,
+            message,
+            action: action.to_owned(),
+            target: None,
+            runbook,
+            replicas: Vec::new(),
+        }
+    }
+
+    fn at(self, target: ProblemTarget) -> Self {
+        Self {
+            target: Some(target),
+            ..self
+        }
+    }
+
+    fn of_replica(replica: &Replica, found: &ReplicaProblem) -> Self {
+        use Severity::{Critical, Warning};
+        let ReplicaProblem {
+            kind,
+            subject,
+            detail,
+            action,
+        } = found;
+        match kind {
+            ProblemKind::NotReady if subject == Reason::Offline.name() => {
+                let message = "Replica is OFFLINE".to_owned();
+                let action = "Set it online when the maintenance is over.";
+                Self::new(Warning, "switchboardreplicaoffline", message, action)
+                    .at(ProblemTarget::Replica(replica.id.clone()))
+            }
+            ProblemKind::NotReady => {
+                let message = format!("Replica is not ready ({subject}): {detail}");
+                let action = "Load balancers send it no requests. Correct the cause; it then becomes ready by itself.";
+                Self::new(Critical, "switchboardnoreplicaready", message, action)
+            }
+            ProblemKind::Restricted => {
+                let message = format!("Ready with restrictions ({subject}): {detail}");
+                let action = "Some requests fail until the cause is corrected.";
+                Self::new(Warning, "switchboarddegraded", message, action)
+            }
+            ProblemKind::RedisCheck => {
+                let is_critical = CRITICAL_CHECKS.contains(&subject.as_str());
+                let severity = if is_critical { Critical } else { Warning };
+                let message = format!("Redis fails the check {subject}: {detail}");
+                let action = sentence(action);
+                Self::new(severity, "switchboardredischeckfailed", message, &action)
+            }
+            ProblemKind::CircuitOpen => {
+                let message = format!("Backend {subject} does not respond");
+                let action = "Check the backend and the network. Until it responds, only one request per interval is sent to it.";
+                Self::new(Warning, "switchboardbackendsfailing", message, action)
+                    .at(ProblemTarget::Services)
+            }
+            ProblemKind::WebhookStopped => {
+                let message = format!("Webhook {subject} is stopped: {detail}");
+                let action =
+                    "Its receiver responded 410. Resume it when the receiver accepts events again.";
+                Self::new(Warning, "switchboardwebhooklag", message, action)
+                    .at(ProblemTarget::Webhook(subject.clone()))
+            }
+            ProblemKind::WebhookLag => {
+                let message = format!("Webhook {subject} lags: {detail}");
+                let action = "Look up the last error of the webhook, and correct its receiver.";
+                Self::new(Warning, "switchboardwebhooklag", message, action)
+                    .at(ProblemTarget::Webhook(subject.clone()))
+            }
+            ProblemKind::UnusableEntry => {
+                let message = format!("Catalog entry {subject} is not in effect: {detail}");
+                let action = "Correct the entry, or upgrade the replica.";
+                Self::new(Warning, "switchboarddegraded", message, action)
+                    .at(ProblemTarget::Catalog)
+            }
+            ProblemKind::Unknown => {
+                let message = format!("{subject}: {detail}");
+                let action =
+                    "A replica of a later version reports it; its documentation describes it.";
+                Self::new(Warning, "switchboarddegraded", message, action)
+            }
+        }
+    }
+}
+
+/// The problems of these replicas and groups, the most severe first.
+pub(super) fn current_problems(replicas: &[Replica], groups: &MostUsedGroups) -> Vec<Problem> {
+    let mut problems = replica_problems(replicas);
+    problems.extend(installation_problems(replicas));
+    problems.extend(exhausted_groups(groups));
+    problems.sort();
+    problems
+}
+
+/// The problems of these replicas, the most severe first. Problems that several replicas report are merged.
+pub(super) fn replica_problems(replicas: &[Replica]) -> Vec<Problem> {
+    let mut merged: BTreeMap<Problem, Vec<String>> = BTreeMap::new();
+    for replica in replicas {
+        let reported = replica.stats.problems.iter();
+        let reported = reported.map(|found| Problem::of_replica(replica, found));
+        for problem in reported.chain(observed_problems(replica)) {
+            merged.entry(problem).or_default().push(replica.name());
+        }
+    }
+    let problems = merged.into_iter();
+    let problems = problems.map(|(problem, replicas)| Problem {
+        replicas,
+        ..problem
+    });
+    problems.collect()
+}
+
+/// Problems that follow from the statistics of a replica.
+fn observed_problems(replica: &Replica) -> impl Iterator<Item = Problem> {
+    let stats = &replica.stats;
+    let skew = stats
+        .clock_skew_seconds
+        .filter(|skew| skew.abs() > MAX_SKEW_SECONDS);
+    let skew = skew.map(|skew| {
+        let message = format!("The clock differs from that of Redis by {skew:+.1} s");
+        let action = "Synchronize the clocks of the machine and of Redis (NTP). Results use the time of Redis.";
+        Problem::new(Severity::Warning, "switchboardclockskew", message, action)
+    });
+    let lag = stats
+        .cleanup_lag_seconds
+        .filter(|lag| *lag > MAX_CLEANUP_LAG_SECONDS);
+    let lag = lag.map(|lag| {
+        let message = format!("The cleanup of ended services lags {lag:.0} s");
+        let action = "Numbers and sessions of ended services are released late. A backend may not terminate sessions.";
+        Problem::new(Severity::Warning, "switchboardcleanuplag", message, action)
+    });
+    let lost = Some(stats.catalog_entries_lost).filter(|lost| *lost > 0);
+    let lost = lost.map(|lost| {
+        let message = format!("Redis has lost {lost} catalog entries that the replica can restore");
+        let action = "Restore them on this page before the replica restarts.";
+        Problem::new(
+            Severity::Critical,
+            "switchboardcataloglost",
+            message,
+            action,
+        )
+    });
+    [skew, lag, lost].into_iter().flatten()
+}
+
+/// Problems of all replicas together.
+fn installation_problems(replicas: &[Replica]) -> impl Iterator<Item = Problem> {
+    let has_leader = replicas.iter().any(|replica| replica.stats.cleanup_leader);
+    let no_leader = (!has_leader && !replicas.is_empty()).then(|| {
+        let message = "No replica is the cleanup leader".to_owned();
+        let action = "Numbers of ended services are not released. A replica takes over within seconds unless Redis refuses it.";
+        Problem::new(Severity::Warning, "switchboardnocleanupleader", message, action)
+    });
+    let mut versions = replicas
+        .iter()
+        .filter_map(|replica| replica.catalog_version.as_ref());
+    let first = versions.next();
+    let differs = versions.any(|version| Some(version) != first).then(|| {
+        let message = "Replicas have different versions of the catalog".to_owned();
+        let action = "A change takes effect within seconds. If the versions still differ, see the log of the replica with the older one.";
+        Problem::new(Severity::Warning, "switchboarddegraded", message, action)
+    });
+    [no_leader, differs].into_iter().flatten()
+}
+
+fn exhausted_groups(groups: &MostUsedGroups) -> impl Iterator<Item = Problem> {
+    let exhausted = groups
+        .usage
+        .iter()
+        .filter(|group| group.usage.is_exhausted());
+    exhausted.map(|group| {
+        let (name, booked) = (&group.name, group.usage.used());
+        let message = format!("Resource group {name} is exhausted: {booked} of {booked} numbers are booked");
+        let action = "Creates that need a number fail. Add numbers, shorten bookings, or release numbers that are no longer needed.";
+        Problem::new(Severity::Critical, "switchboardnumberslow", message, action)
+            .at(ProblemTarget::Group(name.clone()))
+    })
+}
+
+/// The text with a capital letter and a period.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters
+        .next()
+        .map(|first| first.to_uppercase().to_string());
+    let first = first.unwrap_or_default();
+    format!("{first}{}.", characters.as_str().trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests;
