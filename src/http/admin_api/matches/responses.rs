@@ -42,7 +42,7 @@ struct ExplainedBookingResponse {
     number: String,
     /// The id of the service
     service: String,
-    /// The masked number of the expected caller; null if any caller matches
+    /// The masked number of the expected caller; null if there is none: then only calls without a caller fit
     #[schema(required)]
     caller: Option<String>,
     /// Whether the caller has to key in an access code

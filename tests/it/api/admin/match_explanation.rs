@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -215,6 +216,40 @@ async fn invalid_calls_are_rejected(app: TestApp) {
     get(&app, "failed-matches?after=x")
         .await
         .error_message("InvalidParameter", 400);
+}
+
+#[tokio::test]
+async fn the_reason_is_undetermined_if_not_all_bookings_are_listed() {
+    let app = start(&TestApp::on_redis().await, "0").await;
+    let oldest = book(
+        &app,
+        "_phone_number=6504690001&_booking_expiration_timeout=600",
+    )
+    .await;
+    for _ in 0..10 {
+        let form = "_phone_number=6504690002&_booking_expiration_timeout=600";
+        let created = (0..100).map(|_| create_service_with(&app, "call", form));
+        for response in join_all(created).await {
+            assert_eq!(response.status, 200, "{}", response.text());
+        }
+    }
+    let missed = call("_phone_number=6504690003");
+    let explained = explain(&app, &missed).await;
+    assert_eq!(explained["is_complete"], false);
+    assert_eq!(explained["bookings"].as_array().unwrap().len(), 1_000);
+    assert_eq!(explained["failure"], "undetermined");
+    let message = explained["message"].as_str().unwrap();
+    assert!(
+        message.contains("more bookings than are listed"),
+        "{message}"
+    );
+    // The oldest booking is not listed, but matched.
+    let form = call("_phone_number=6504690001");
+    assert_eq!(explain(&app, &form).await["failure"], "undetermined");
+    assert_eq!(match_call(&app, &form).await.json()["_id"], oldest.id);
+    let explained = explain(&app, &missed).await;
+    assert_eq!(explained["is_complete"], true);
+    assert_eq!(explained["failure"], "other_caller");
 }
 
 /// Calls and the reasons for which they match no booking.
