@@ -34,9 +34,13 @@ impl<'a> RequestExample<'a> {
             }
         }
         let body = operation.bodies().first().map(|(content_type, body)| {
-            let examples = operation.examples(body).into_iter();
-            let example = examples.map(|(_, example)| example).next();
-            (*content_type, example.unwrap_or_default())
+            let examples = operation.examples(body);
+            // A create has an example for each of several services in the path.
+            let of_path =
+                |(title, _): &&(&str, String)| title.split(':').next() == path.rsplit('/').next();
+            let example = examples.iter().find(of_path).or(examples.first());
+            let text = example.map_or("", |(_, text)| text);
+            (*content_type, text.to_owned())
         });
         let schemes = operation.security_schemes().into_iter();
         let credentials = schemes.map(|scheme| {

@@ -83,6 +83,12 @@ async fn every_operation_has_client_code() {
             assert!(code.contains(&app.url("/")), "{id}: {code}");
         }
     }
+    let create = code(&page, "curl", "createService");
+    assert!(create.contains("/service/store"), "{create}");
+    assert!(
+        create.contains("\"_ttl\": 3600"),
+        "the example of the service: {create}"
+    );
     let head = code(&page, "curl", "headBinary");
     assert!(head.starts_with("curl -I "), "{head}");
     let stream = code(&page, "curl", "streamChat");
