@@ -44,6 +44,8 @@ REFUSED = [
     ({"existingSecret": "x", "secrets": {"apiKeys": ["k"]}}, "existingSecret and secrets.apiKeys are both set"),
     ({"existingSecret": "x", "secrets": {"agentUsers": {"ann": "$argon2id$x"}}}, "existingSecret and secrets.agentUsers are both set"),
     ({"secrets": {"agentUsers": {"ann": "plain"}}}, "agentUsers"),
+    ({"secrets": {"operators": {"ann": {"role": "root", "passwordHash": "$argon2id$x"}}}}, "operators"),
+    ({"secrets": {"operators": {"ann": {"role": "viewer", "passwordHash": "plain"}}}}, "operators"),
     ({"secrets": {"agentApiKeys": {"bot": "short"}}}, "agentApiKeys"),
     ({"existingSecret": "x", "redis": {**EXTERNAL, "url": "redis://:x@y"}}, "existingSecret and redis.url with a password"),
     ({"secrets": {"extra": {"SWITCHBOARD__AUTH__PASSWORD": "x"}}}, "settings have values of their own"),

@@ -26,7 +26,7 @@ use crate::{
     model::readiness::Readiness,
     service::{
         AdminContext, AgentContext, Catalog, CometContext, CurrentCatalog, FailedCredentials,
-        OwnReplica, PhoneNumbers, ProblemSources, Replica, StatsSampler, StoreStatus,
+        Operators, OwnReplica, PhoneNumbers, ProblemSources, Replica, StatsSampler, StoreStatus,
         WebhookStatistics, deregister,
     },
     settings::{self, RouteGroups, Settings},
@@ -85,6 +85,8 @@ fn admin_context(settings: &Settings, readiness: Readiness) -> Result<AdminConte
         store_status: StoreStatus::new(settings.redis.location(), readiness.clone()),
         own_replica: OwnReplica::new(readiness),
         settings: settings.admin.clone(),
+        operators: Operators::new(&settings.operators)
+            .map_err(|_unspecified| StartError::Random)?,
     })
 }
 
@@ -209,7 +211,7 @@ pub async fn start_with_clock(
     let mut running = RunningServer {
         address: public.address,
         private_address,
-        admin_enabled: factory.settings.admin.password.is_some(),
+        admin_enabled: factory.settings.is_admin_enabled(),
         admin_is_public: factory.settings.server.public.admin && !public.address.ip().is_loopback(),
         public: factory.settings.server.public,
         api_keys_required: !factory.settings.auth.api_keys.is_empty(),
@@ -262,7 +264,7 @@ impl RunningServer {
             info!(private = %address, "listening on the private address");
         }
         match (self.admin_enabled, self.admin_is_public) {
-            (false, _) => info!("admin API disabled; set admin.password to enable it"),
+            (false, _) => info!("admin API disabled; set admin.password or operators.users"),
             (true, false) => info!("admin API enabled"),
             (true, true) => warn!(
                 "the admin API is reachable on the public address; set server.private_listen and remove admin \

@@ -24,6 +24,7 @@ pub use self::{
     propagated_headers::{GMS_USER, MAX_REQUEST_ID_BYTES, PropagatedHeaders, REQUEST_ID},
     rate_limit::{RateLimitKey, RateLimitState},
     revision::{Revision, Revisions, WriteCondition, service_of_storage_signal, storage_signal_id},
+    role::{Permission, Role},
     service::{
         Changes, CreateResult, Description, IdempotencyClaim, NewService, ReadAll, STORAGE_AREA,
         StorageContents, StorageRead, StoredKind, Value, WriteResult, binaries,
@@ -56,6 +57,7 @@ mod rate_limit;
 pub mod readiness;
 pub mod response_counts;
 mod revision;
+mod role;
 mod service;
 mod service_query;
 pub mod statistics;

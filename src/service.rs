@@ -12,9 +12,9 @@ pub use self::{
         ActiveService, Actor, Admin, AdminContext, AdminError, AdminSession, AuditFilter,
         AuditLogPage, BulkResult, CatalogEntry, Difference, EntryOrigin, ExplainedBooking,
         GroupUsage, ImportMode, ImportReport, LostEntries, MAX_SAMPLED_GROUPS, MAX_SEARCHED,
-        MAX_SELECTED, MatchExplanation, MostUsedGroups, Overview, OwnReplica, Precondition,
-        Problem, ProblemKind, ProblemSources, ProblemTarget, PutOutcome, Replica, ReplicaProblem,
-        ReplicaStats, Secrets, ServiceSearch, ServiceSearchResult, SessionRole, SetStatusResult,
+        MAX_SELECTED, MatchExplanation, MostUsedGroups, Operators, Overview, OwnReplica,
+        Precondition, Problem, ProblemKind, ProblemSources, ProblemTarget, PutOutcome, Replica,
+        ReplicaProblem, ReplicaStats, Secrets, ServiceSearch, ServiceSearchResult, SetStatusResult,
         Severity, StatisticsSampler, StatsSampler, StoreOutage, StoreStatus, UsageSample,
         UsedGroup, Webhook, deregister, export_catalog,
     },
@@ -98,6 +98,7 @@ mod listeners;
 mod options;
 mod parameters;
 mod parse_value;
+mod password_verifier;
 mod phone_numbers;
 mod rate_limit;
 mod readiness;

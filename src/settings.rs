@@ -23,6 +23,7 @@ mod limits;
 mod log;
 mod memory;
 mod metrics;
+mod operators;
 mod pem;
 mod phone;
 mod rate_limit;
@@ -36,6 +37,7 @@ mod storage;
 mod tests;
 mod tls;
 mod traces;
+mod users;
 mod values;
 mod webhooks;
 
@@ -45,7 +47,7 @@ use serde::Deserialize;
 
 pub use self::{
     admin::Admin,
-    agents::{Agent, Agents, MAX_AGENT_NAME_CHARACTERS, is_agent_name},
+    agents::Agents,
     api::Api,
     auth::{Auth, Credentials},
     backend::Backend,
@@ -57,6 +59,7 @@ pub use self::{
     log::{Log, LogFormat, LoggedRequests},
     memory::Memory,
     metrics::Metrics,
+    operators::{OperatorCredential, Operators},
     phone::Phone,
     rate_limit::RateLimit,
     redis::{Redis, RedisMode},
@@ -65,6 +68,7 @@ pub use self::{
     storage::{CustomIds, Storage},
     tls::{Tls, TlsFiles, TlsFilesVersion},
     traces::{IgnoredVariable, Propagator, Traces},
+    users::{MAX_USER_NAME_CHARACTERS, User, is_user_name},
     webhooks::Webhooks,
 };
 use self::{environment::Environment, error::Contradiction, layers::Layers};
@@ -82,8 +86,10 @@ pub struct Settings {
     pub tls: Option<Tls>,
     /// `[auth]`: authentication of clients.
     pub auth: Auth,
-    /// `[admin]`: authentication of operators.
+    /// `[admin]`: the password of the admin API and the console.
     pub admin: Admin,
+    /// `[operators]`: users of the admin API and the console.
+    pub operators: Operators,
     /// `[agents]`: agents of chats.
     pub agents: Agents,
     /// `[cors]`: cross-origin requests.
@@ -169,7 +175,32 @@ impl Settings {
     fn validate(&mut self) -> Result<(), Contradiction> {
         self.tls = self.tls.take().map_or(Ok(None), Tls::enabled)?;
         self.agents.validate()?;
+        self.validate_operators()?;
         self.redis.validate()
+    }
+
+    /// Checks that no operator has the name of the admin password.
+    fn validate_operators(&self) -> Result<(), Contradiction> {
+        let password = self.admin.password.as_ref();
+        let admin = password.and(self.admin.username.as_ref());
+        if self
+            .operators
+            .users
+            .iter()
+            .any(|user| Some(&user.name) == admin)
+        {
+            return Err((
+                "operators.users",
+                "expected names other than `admin.username`, whose password is `admin.password`",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether the admin API and the console are enabled: any user can sign in.
+    #[must_use]
+    pub fn is_admin_enabled(&self) -> bool {
+        self.admin.password.is_some() || !self.operators.users.is_empty()
     }
 
     /// The environment variable that a catalog refers to as `${name}`.

@@ -112,7 +112,7 @@ impl BackgroundTasks {
         let purge = tokio::spawn(return_freed_memory());
         let unload = tokio::spawn(unload_unused_phone_library());
         let mut tasks = vec![cleanup, reload, purge, unload];
-        if settings.admin.password.is_some() {
+        if settings.is_admin_enabled() {
             let usage = Arc::clone(&admin_context.group_usage);
             let (store, current_catalog) = (Arc::clone(&store), current_catalog.clone());
             let sampling = async move { usage.run(&*store, &current_catalog).await };

@@ -93,7 +93,7 @@ impl Listener {
             cors: settings.cors.clone(),
             telemetry: TelemetryConfig::new(&settings, factory.metrics.http.clone()),
             catalog: factory.admin_context.current_catalog.clone(),
-            admin_enabled: settings.admin.password.is_some(),
+            admin_enabled: settings.is_admin_enabled(),
             agents_enabled: settings.agents.are_configured(),
             tls: tls.is_some(),
         };

@@ -2,16 +2,13 @@
 //!
 //! One file for each resource, with its handlers, response types and JSON Schemas.
 
-use super::{
-    ApiError, AppState, auth::basic::basic_credentials, middleware::real_ip::client_address,
-    response,
-};
+use super::{ApiError, AppState, response};
 use crate::{
     model::{Cursor, Timestamp},
     service::{Actor, Admin, FormData, Precondition, parse_integer},
 };
 use actix_web::{
-    HttpRequest, HttpResponseBuilder,
+    HttpMessage, HttpRequest, HttpResponseBuilder,
     http::{
         StatusCode,
         header::{ETAG, IF_MATCH, IF_NONE_MATCH},
@@ -46,13 +43,12 @@ pub(super) fn admin_service(state: &AppState) -> Result<&Admin, ApiError> {
     })
 }
 
-/// The user name and client address of a request, for the audit log.
-fn actor(state: &AppState, request: &HttpRequest) -> Actor {
-    let credentials = basic_credentials(request).0;
-    Actor {
-        name: credentials.map(|(name, _)| name).unwrap_or_default(),
-        address: client_address(request, &state.trusted_proxies),
-    }
+/// The operator of a request, whom the authentication has added, for the audit log.
+fn actor(request: &HttpRequest) -> Result<Actor, ApiError> {
+    request.extensions().get().cloned().ok_or_else(|| {
+        tracing::error!("admin route without authentication");
+        ApiError::Internal
+    })
 }
 
 /// The precondition of a change: `If-Match` with `ETag`s or `*`, or `If-None-Match: *`.

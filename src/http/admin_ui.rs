@@ -1,9 +1,9 @@
 //! The console: web pages for the operations of the admin API.
 //!
 //! The server renders compiled-in templates, one file for each page; [`routes`] lists them. JavaScript is needed only
-//! for live updates, the API explorer and the pages of chats. All pages except the sign-in and the assets require the
-//! session of an administrator ([`session_middleware::require_session`]); the page of chats is open to agents too. Forms carry the token of the session ([`form::Form`]) against cross-site
-//! request forgery. The data on the pages is untrusted: templates escape it, and the `Content-Security-Policy` allows
+//! for live updates, the API explorer and the pages of chats. All pages except the sign-in and the assets require a
+//! session, whose role must permit them ([`session_middleware::require_session`]). Forms carry the token of the session
+//! ([`form::Form`]) against cross-site request forgery. The data on the pages is untrusted: templates escape it, and the `Content-Security-Policy` allows
 //! only the scripts of this module.
 
 use actix_web::{
@@ -13,6 +13,7 @@ use actix_web::{
 };
 
 use super::endpoint::{Endpoint, route};
+use crate::model::Permission::{Configure, Operate, Read, ReadChats};
 
 mod api;
 mod assets;
@@ -77,21 +78,22 @@ pub(super) fn public_routes() -> [Endpoint; 5] {
 /// Event streams of pages. They need a session, but do not extend it.
 pub(super) fn stream_routes() -> [Endpoint; 1] {
     [route("/genesys/1/admin/ui/overview/events")
-        .method(Method::GET, get().to(overview::events::stream_overview))]
+        .method(Method::GET, get().to(overview::events::stream_overview))
+        .requires(Read)]
 }
 
-/// Pages that need a session, of an administrator or an agent.
-pub(super) fn shared_routes() -> [Endpoint; 2] {
-    [
-        route("/genesys/1/admin/ui/chats").get(chats::show_chats),
-        route("/genesys/1/admin/ui/sign-out").method(Method::POST, post().to(sign_in::sign_out)),
-    ]
-}
-
-/// Pages that need the session of an administrator. Registers all pages as targets of redirects.
-pub(super) fn routes() -> [Endpoint; 30] {
+/// Pages that need a session. Methods other than GET require the role admin, those with `requires` excepted. Registers all
+/// pages as targets of redirects.
+pub(super) fn routes() -> [Endpoint; 32] {
     let pages = [
         route("/genesys/1/admin/ui").get(overview::show_overview),
+        route("/genesys/1/admin/ui/chats")
+            .get(chats::show_chats)
+            .requires(ReadChats),
+        // Every role has this permission.
+        route("/genesys/1/admin/ui/sign-out")
+            .method(Method::POST, post().to(sign_in::sign_out))
+            .requires(ReadChats),
         entry_list_endpoint("/genesys/1/admin/ui/services"),
         entry_endpoint("/genesys/1/admin/ui/services/{name}"),
         delete_entry_endpoint("/genesys/1/admin/ui/services/{name}/delete"),
@@ -101,44 +103,55 @@ pub(super) fn routes() -> [Endpoint; 30] {
         delete_entry_endpoint("/genesys/1/admin/ui/groups/{name}/delete"),
         new_entry_endpoint("/genesys/1/admin/ui/new/groups"),
         route("/genesys/1/admin/ui/groups/{name}/release")
-            .method(Method::POST, post().to(groups::release_number)),
+            .method(Method::POST, post().to(groups::release_number))
+            .requires(Operate),
         route("/genesys/1/admin/ui/catalog")
             .get(import_export::show_import_export)
             .method(Method::POST, post().to(import_export::import_catalog)),
         route("/genesys/1/admin/ui/catalog/export").get(import_export::export_catalog),
         route("/genesys/1/admin/ui/catalog/restore")
             .method(Method::POST, post().to(restore::restore_catalog)),
-        route("/genesys/1/admin/ui/try-chat").get(try_chat::show_try_chat),
-        route("/genesys/1/admin/ui/try").get(try_it::show_try_it),
+        route("/genesys/1/admin/ui/try-chat")
+            .get(try_chat::show_try_chat)
+            .requires(Operate),
+        route("/genesys/1/admin/ui/try")
+            .get(try_it::show_try_it)
+            .requires(Operate),
         route("/genesys/1/admin/ui/api").get(api::show_api_docs),
         route("/genesys/1/admin/ui/api/collection.json").get(collection::get_collection),
         route("/genesys/1/admin/ui/active-services").get(services::list_services),
         route("/genesys/1/admin/ui/active-services/{id}")
             .get(services::detail::show_service)
-            .method(Method::POST, post().to(services::detail::update_service)),
+            .method(Method::POST, post().to(services::detail::update_service))
+            .requires(Operate),
         route("/genesys/1/admin/ui/active-services/{id}/values/{key}")
             .get(services::downloads::download_string),
         route("/genesys/1/admin/ui/active-services/{id}/binaries/{key}")
             .get(services::downloads::download_binary),
         route("/genesys/1/admin/ui/selected/active-services")
-            .method(Method::POST, post().to(services::bulk::change_services)),
+            .method(Method::POST, post().to(services::bulk::change_services))
+            .requires(Operate),
         route("/genesys/1/admin/ui/bookings").get(bookings::show_bookings),
         route("/genesys/1/admin/ui/selected/bookings")
-            .method(Method::POST, post().to(bookings::release_bookings)),
+            .method(Method::POST, post().to(bookings::release_bookings))
+            .requires(Operate),
         route("/genesys/1/admin/ui/replicas/{id}")
             .get(replica::show_replica)
-            .method(Method::POST, post().to(replica::set_replica_status)),
+            .method(Method::POST, post().to(replica::set_replica_status))
+            .requires(Operate),
         route("/genesys/1/admin/ui/webhooks").get(webhooks::show_webhooks),
         route("/genesys/1/admin/ui/webhooks/{endpoint}")
             .get(webhooks::show_webhook)
-            .method(Method::POST, post().to(webhooks::update_webhook)),
+            .method(Method::POST, post().to(webhooks::update_webhook))
+            .requires(Operate),
         route("/genesys/1/admin/ui/match-explanation")
             .get(match_explanation::show_form)
-            .method(Method::POST, post().to(match_explanation::explain_match)),
+            .method(Method::POST, post().to(match_explanation::explain_match))
+            .requires(Read),
         route("/genesys/1/admin/ui/audit-log").get(audit_log::show_audit_log),
         route("/genesys/1/admin/ui/{path:.*}"),
     ];
-    redirect_targets::register(shared_routes().iter().chain(&pages));
+    redirect_targets::register(pages.iter());
     pages
 }
 
@@ -159,6 +172,7 @@ fn delete_entry_endpoint(path: &'static str) -> Endpoint {
 fn new_entry_endpoint(path: &'static str) -> Endpoint {
     route(path)
         .get(catalog_entries::show_new_entry)
+        .requires(Configure)
         .method(Method::POST, post().to(catalog_entries::create_entry))
 }
 

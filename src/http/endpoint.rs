@@ -15,6 +15,7 @@ use super::{
     listener::ListenerConfig,
     middleware::telemetry::{self, RouteTelemetry},
 };
+use crate::model::{Permission, Role};
 
 /// One path with its methods.
 pub(super) struct Endpoint {
@@ -26,8 +27,37 @@ pub(super) struct Endpoint {
     is_probe: bool,
     /// A page of the console: errors are rendered as HTML.
     is_page: bool,
+    /// Whether the role of the user must permit its methods.
+    is_restricted: bool,
+    /// What its methods require of the role of the user.
+    permissions: RoutePermissions,
     /// The hints of its 404.
     hints: NotFoundHints,
+}
+
+/// What the methods of a route of the admin API or the console require of the role of the user.
+#[derive(Clone, Default)]
+pub(super) struct RoutePermissions(Vec<(Vec<Method>, Permission)>);
+
+impl RoutePermissions {
+    /// Checks that `role` permits `method`. A method that the route does not have needs a role that permits another one,
+    /// or to read: the response is 404 or 405.
+    ///
+    /// # Errors
+    /// The permission that the role does not have.
+    pub(super) fn check(&self, role: Role, method: &Method) -> Result<(), Permission> {
+        let mut permissions = self.0.iter();
+        let has_method = |(methods, _): &&(Vec<Method>, _)| methods.contains(method);
+        let required = match permissions.find(has_method) {
+            Some((_, required)) => *required,
+            None if self.0.iter().any(|(_, other)| role.permits(*other)) => return Ok(()),
+            None => Permission::Read,
+        };
+        if role.permits(required) {
+            return Ok(());
+        }
+        Err(required)
+    }
 }
 
 pub(super) fn route(path: &'static str) -> Endpoint {
@@ -37,6 +67,8 @@ pub(super) fn route(path: &'static str) -> Endpoint {
         allowed_methods: Vec::new(),
         is_probe: false,
         is_page: false,
+        is_restricted: false,
+        permissions: RoutePermissions::default(),
         hints: NotFoundHints::default(),
     }
 }
@@ -60,13 +92,32 @@ impl Endpoint {
         }
     }
 
+    /// Handles a method. In the admin API and the console it requires [`Permission::Configure`], unless
+    /// [`Endpoint::requires`] follows.
     pub(super) fn method(mut self, method: Method, route: Route) -> Self {
         self.resource = self.resource.route(route);
+        let required = (vec![method.clone()], Permission::Configure);
+        self.permissions.0.push(required);
         self.allowed_methods.push(method);
         self
     }
 
-    /// Handles GET and HEAD. `handler` must be safe: it changes nothing.
+    /// Sets what the methods of the last call of [`Endpoint::get`] or [`Endpoint::method`] require of the role of the user.
+    pub(super) fn requires(mut self, permission: Permission) -> Self {
+        if let Some((_, required)) = self.permissions.0.last_mut() {
+            *required = permission;
+        }
+        self
+    }
+
+    /// Rejects requests of users whose role does not permit them. The middleware that authenticates the users does it.
+    pub(super) fn restricted(mut self) -> Self {
+        self.is_restricted = true;
+        self
+    }
+
+    /// Handles GET and HEAD. `handler` must be safe: it changes nothing. In the admin API and the console they require
+    /// [`Permission::Read`], unless [`Endpoint::requires`] follows.
     pub(super) fn get<F, Args>(mut self, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -74,7 +125,11 @@ impl Endpoint {
         F::Output: Responder + 'static,
     {
         let route = web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
-        self.allowed_methods.extend([Method::GET, Method::HEAD]);
+        let methods = [Method::GET, Method::HEAD];
+        self.permissions
+            .0
+            .push((methods.to_vec(), Permission::Read));
+        self.allowed_methods.extend(methods);
         self.resource = self.resource.route(route.to(handler));
         self
     }
@@ -114,7 +169,10 @@ impl Endpoint {
         config.for_route(self.name)
     }
 
-    pub(super) fn into_resource(self) -> Resource {
+    pub(super) fn into_resource(mut self) -> Resource {
+        if self.is_restricted {
+            self.resource = self.resource.app_data(self.permissions);
+        }
         let methods: Vec<&str> = self.allowed_methods.iter().map(Method::as_str).collect();
         let (allow, is_page, hints) = (methods.join(", "), self.is_page, self.hints);
         let reject = move |request: HttpRequest| {

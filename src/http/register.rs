@@ -61,7 +61,12 @@ pub fn routes(config: &mut ServiceConfig, listener: &ListenerConfig) {
     }
     if groups.admin && listener.admin_enabled {
         let wrap = |resource: Resource| resource.wrap(from_fn(authenticate_admin));
-        register(config, admin_routes(), listener, wrap);
+        register(
+            config,
+            admin_routes().map(Endpoint::restricted),
+            listener,
+            wrap,
+        );
         register_admin_ui(config, listener);
     }
     let not_found = || [Endpoint::not_found(NotFoundHints::new(listener))];
@@ -152,19 +157,15 @@ fn register_routes_with_api_key<const N: usize>(
 /// Registers the pages of the console.
 fn register_admin_ui(config: &mut ServiceConfig, listener: &ListenerConfig) {
     let agent = |resource: Resource| resource.wrap(from_fn(chat_session::require_session));
-    register(config, console_agent_routes(), listener, agent);
-    let (public, streams, shared, pages) = (
-        admin_ui::public_routes(),
-        admin_ui::stream_routes(),
-        admin_ui::shared_routes(),
-        admin_ui::routes(),
-    );
+    let agent_routes = console_agent_routes().map(Endpoint::restricted);
+    register(config, agent_routes, listener, agent);
     let public_page = |page: Resource| page.wrap(from_fn(session_middleware::public_page));
-    register(config, public.map(Endpoint::page), listener, public_page);
+    let public = admin_ui::public_routes().map(Endpoint::page);
+    register(config, public, listener, public_page);
+    let restricted = |page: Endpoint| page.page().restricted();
     let stream = |page: Resource| page.wrap(from_fn(session_middleware::require_stream_session));
-    register(config, streams.map(Endpoint::page), listener, stream);
-    let shared_page = |page: Resource| page.wrap(from_fn(session_middleware::require_any_session));
-    register(config, shared.map(Endpoint::page), listener, shared_page);
+    let streams = admin_ui::stream_routes().map(restricted);
+    register(config, streams, listener, stream);
     let page = |page: Resource| page.wrap(from_fn(session_middleware::require_session));
-    register(config, pages.map(Endpoint::page), listener, page);
+    register(config, admin_ui::routes().map(restricted), listener, page);
 }

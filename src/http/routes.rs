@@ -25,6 +25,7 @@ use super::{
     openapi::{self, surface::ApiSurface},
     root,
 };
+use crate::model::Permission::{AnswerChats, ReadChats};
 
 mod admin;
 
@@ -175,28 +176,43 @@ pub(super) fn match_routes() -> [Endpoint; 1] {
 )]
 struct AgentApi;
 
-/// The routes of agents below a prefix.
+/// The routes of agents below a prefix. The roles apply in the console; the API for agents has agents only.
 macro_rules! agent_routes_below {
     ($prefix:literal) => {
         [
-            route(concat!($prefix, "/chats")).get(chats::list_chats),
-            route(concat!($prefix, "/chats/{id}")).get(chats::get_chat),
-            route(concat!($prefix, "/chats/{id}/files/{key}")).get(files::get_file),
+            route(concat!($prefix, "/chats"))
+                .get(chats::list_chats)
+                .requires(ReadChats),
+            route(concat!($prefix, "/chats/{id}"))
+                .get(chats::get_chat)
+                .requires(ReadChats),
+            route(concat!($prefix, "/chats/{id}/files/{key}"))
+                .get(files::get_file)
+                .requires(ReadChats),
             route(concat!($prefix, "/chats/{id}/events"))
-                .method(Method::GET, get().to(events::stream_chat)),
-            route(concat!($prefix, "/events")).method(Method::GET, get().to(events::stream_chats)),
+                .method(Method::GET, get().to(events::stream_chat))
+                .requires(ReadChats),
+            route(concat!($prefix, "/events"))
+                .method(Method::GET, get().to(events::stream_chats))
+                .requires(ReadChats),
             route(concat!($prefix, "/chats/{id}/join"))
-                .method(Method::POST, post().to(chat_requests::join_chat)),
+                .method(Method::POST, post().to(chat_requests::join_chat))
+                .requires(AnswerChats),
             route(concat!($prefix, "/chats/{id}/send"))
-                .method(Method::POST, post().to(chat_requests::send_message)),
+                .method(Method::POST, post().to(chat_requests::send_message))
+                .requires(AnswerChats),
             route(concat!($prefix, "/chats/{id}/typing"))
-                .method(Method::POST, post().to(chat_requests::set_typing)),
+                .method(Method::POST, post().to(chat_requests::set_typing))
+                .requires(AnswerChats),
             route(concat!($prefix, "/chats/{id}/leave"))
-                .method(Method::POST, post().to(chat_requests::leave_chat)),
+                .method(Method::POST, post().to(chat_requests::leave_chat))
+                .requires(AnswerChats),
             route(concat!($prefix, "/chats/{id}/end"))
-                .method(Method::POST, post().to(chat_requests::end_chat)),
+                .method(Method::POST, post().to(chat_requests::end_chat))
+                .requires(AnswerChats),
             route(concat!($prefix, "/availability"))
-                .method(Method::PUT, put().to(availability::set_availability)),
+                .method(Method::PUT, put().to(availability::set_availability))
+                .requires(AnswerChats),
         ]
     };
 }

@@ -20,6 +20,7 @@ pub use self::{
     import_export::{Difference, ImportMode, ImportReport, Secrets, export_catalog},
     match_explanation::{ExplainedBooking, MatchExplanation},
     node_status::{OwnReplica, SetStatusResult},
+    operators::Operators,
     problems::{Problem, ProblemTarget, Severity},
     replica::Replica,
     replica_problems::{ProblemKind, ProblemSources, ReplicaProblem},
@@ -27,7 +28,7 @@ pub use self::{
     replicas::deregister,
     restore::LostEntries,
     service_search::{MAX_SEARCHED, ServiceSearch, ServiceSearchResult},
-    sessions::{AdminSession, SessionRole},
+    sessions::AdminSession,
     statistics::StatisticsSampler,
     store_status::{Overview, StoreOutage, StoreStatus},
     webhooks::Webhook,
@@ -56,6 +57,7 @@ mod login;
 mod match_explanation;
 mod match_messages;
 mod node_status;
+mod operators;
 mod problems;
 mod replica;
 mod replica_problems;
@@ -88,6 +90,8 @@ pub struct AdminContext {
     pub own_replica: OwnReplica,
     /// `[admin]`
     pub settings: settings::Admin,
+    /// The operators of `[operators]`.
+    pub operators: Operators,
 }
 
 /// The operator who makes a change.
@@ -105,7 +109,8 @@ pub struct Admin {
     context: Arc<AdminContext>,
     services: Services,
     store: Arc<dyn AdminStore>,
-    credentials: Arc<RequiredCredentials>,
+    /// The user name and the password of `[admin]`, if there is a password.
+    credentials: Option<Arc<RequiredCredentials>>,
     /// The agents, who can sign in to the console.
     agents: Option<Agents>,
 }
@@ -168,7 +173,7 @@ impl From<CatalogError> for AdminError {
 }
 
 impl Admin {
-    /// The admin API for `services` in `store`. `None` if no admin password is configured.
+    /// The admin API for `services` in `store`. `None` if no operator can sign in.
     #[must_use]
     pub fn new(
         context: Arc<AdminContext>,
@@ -180,12 +185,15 @@ impl Admin {
             &context.settings.credentials(),
             &settings::Credentials::default(),
         );
-        let credentials = credentials.ok().flatten()?;
+        let credentials = credentials.ok().flatten().map(Arc::new);
+        if credentials.is_none() && context.operators.is_empty() {
+            return None;
+        }
         Some(Self {
             context,
             services,
             store,
-            credentials: Arc::new(credentials),
+            credentials,
             agents,
         })
     }

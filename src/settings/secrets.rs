@@ -13,12 +13,13 @@ use super::{error::SettingsError, files, values::without_line_end};
 pub(super) type Layer = BTreeMap<String, Value>;
 
 /// Settings whose values are never printed.
-pub(super) const SECRETS: [&str; 8] = [
+pub(super) const SECRETS: [&str; 9] = [
     "admin.password",
     "agents.api_keys",
     "agents.users",
     "auth.api_keys",
     "auth.password",
+    "operators.users",
     "redis.password",
     "redis.sentinel_password",
     "redis.url",

@@ -25,6 +25,7 @@ mod match_explanation;
 mod methods;
 mod overview;
 mod replica;
+mod roles;
 mod service_actions;
 mod services;
 mod sessions;

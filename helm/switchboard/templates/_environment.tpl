@@ -41,6 +41,10 @@ SWITCHBOARD__AGENTS__API_KEYS_FILE: secrets.agentApiKeys
 SWITCHBOARD__ADMIN__PASSWORD: secrets.adminPassword
 SWITCHBOARD__ADMIN__PASSWORD_FILE: secrets.adminPassword
 {{- end }}
+{{- if .Values.secrets.operators }}
+SWITCHBOARD__OPERATORS__USERS: secrets.operators
+SWITCHBOARD__OPERATORS__USERS_FILE: secrets.operators
+{{- end }}
 {{- if .Values.tracing.endpoint }}
 OTEL_EXPORTER_OTLP_ENDPOINT: tracing.endpoint
 OTEL_TRACES_SAMPLER_ARG: tracing.sampleRatio

@@ -8,6 +8,11 @@
 {{- range $name, $credential := . }}{{ printf "%s:%s;" $name $credential }}{{ end }}
 {{- end }}
 
+{{/* Entries name:role:hash with semicolons between them. */}}
+{{- define "switchboard.operators" -}}
+{{- range $name, $operator := . }}{{ printf "%s:%s:%s;" $name $operator.role $operator.passwordHash }}{{ end }}
+{{- end }}
+
 {{/* Names and values of the Secret of the release; empty if there are none. */}}
 {{- define "switchboard.secrets" -}}
 {{- $secrets := deepCopy .Values.secrets.extra }}
@@ -16,6 +21,7 @@
 {{- with include "switchboard.agents" .Values.secrets.agentUsers }}{{ $_ := set $secrets "SWITCHBOARD__AGENTS__USERS" . }}{{ end }}
 {{- with include "switchboard.agents" .Values.secrets.agentApiKeys }}{{ $_ := set $secrets "SWITCHBOARD__AGENTS__API_KEYS" . }}{{ end }}
 {{- with .Values.secrets.adminPassword }}{{ $_ := set $secrets "SWITCHBOARD__ADMIN__PASSWORD" . }}{{ end }}
+{{- with include "switchboard.operators" .Values.secrets.operators }}{{ $_ := set $secrets "SWITCHBOARD__OPERATORS__USERS" . }}{{ end }}
 {{- with .Values.secrets.redisPassword }}{{ $_ := set $secrets "SWITCHBOARD__REDIS__PASSWORD" . }}{{ end }}
 {{- with .Values.secrets.sentinelPassword }}{{ $_ := set $secrets "SWITCHBOARD__REDIS__SENTINEL_PASSWORD" . }}{{ end }}
 {{- if include "switchboard.urlHasCredentials" . }}

@@ -108,7 +108,7 @@ pub(in crate::http) async fn set_service_end(
     let id = ServiceId::from(path::admin_name(&request)?);
     let mut uploads = state.services.uploads(&id);
     let fields = body::read_form_data(&state, &request, payload, &mut uploads).await?;
-    let actor = actor(&state, &request);
+    let actor = actor(&request)?;
     admin_service(&state)?
         .set_service_end(&id, &fields, &actor)
         .await?;
@@ -136,7 +136,7 @@ pub(in crate::http) async fn delete_service(
 ) -> Result<HttpResponse, ApiError> {
     let id = ServiceId::from(path::admin_name(&request)?);
     admin_service(&state)?
-        .delete_service(&id, &actor(&state, &request))
+        .delete_service(&id, &actor(&request)?)
         .await?;
     Ok(response::ok())
 }

@@ -146,7 +146,7 @@ pub(in crate::http) async fn release_number(
 ) -> Result<HttpResponse, ApiError> {
     let group = path::admin_name(&request)?;
     let booking = path::admin_booking(&request)?;
-    let actor = actor(&state, &request);
+    let actor = actor(&request)?;
     admin_service(&state)?
         .release_number(&group, &booking, &actor)
         .await?;

@@ -129,7 +129,7 @@ pub(super) async fn put_entry(
     table: Table,
 ) -> Result<HttpResponse, ApiError> {
     let name = (table, path::admin_name(request)?);
-    let (condition, actor) = (precondition(request)?, actor(state, request));
+    let (condition, actor) = (precondition(request)?, actor(request)?);
     let options = read_options(state, request, payload).await?;
     let outcome = admin_service(state)?.put_entry(name, options, &condition, &actor);
     let (status, entry) = match outcome.await? {
@@ -158,7 +158,7 @@ pub(super) async fn delete_entry(
     table: Table,
 ) -> Result<HttpResponse, ApiError> {
     let name = (table, path::admin_name(request)?);
-    let (condition, actor) = (precondition(request)?, actor(state, request));
+    let (condition, actor) = (precondition(request)?, actor(request)?);
     admin_service(state)?
         .delete_entry(name, &condition, &actor)
         .await?;

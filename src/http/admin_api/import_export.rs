@@ -193,7 +193,7 @@ async fn import_catalog(
         let mut response = with_etag(StatusCode::OK, &preview.version);
         return response::json_with(&mut response, &ImportResponse::with_changes(preview));
     }
-    let actor = actor(state, request);
+    let actor = actor(request)?;
     let report = admin_service(state)?
         .import_catalog(&text, mode, &condition, &actor)
         .await?;

@@ -124,7 +124,7 @@ pub(in crate::http) async fn set_node_status(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let status = parse_node_status(&path::node_status(&request)?)?;
-    let actor = actor(&state, &request);
+    let actor = actor(&request)?;
     admin_service(&state)?
         .set_own_status(status, &actor)
         .await?;

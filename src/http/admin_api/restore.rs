@@ -100,7 +100,7 @@ pub(in crate::http) async fn restore_catalog(
     state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let (condition, actor) = (precondition(&request)?, actor(&state, &request));
+    let (condition, actor) = (precondition(&request)?, actor(&request)?);
     let report = admin_service(&state)?
         .restore_entries(&condition, &actor)
         .await?;

@@ -112,7 +112,7 @@ pub(in crate::http) async fn resend_dead_letters(
     // There is no service that could store a file.
     let mut uploads = state.services.uploads(&ServiceId::generate());
     let form = body::read_form_data(&state, &request, payload, &mut uploads).await?;
-    let (which, actor) = (parse_resend(&form)?, actor(&state, &request));
+    let (which, actor) = (parse_resend(&form)?, actor(&request)?);
     let admin = admin_service(&state)?;
     let resent = admin.resend_dead_letters(&endpoint, which, &actor).await?;
     response::json_from(&ResendResponse { resent })
@@ -138,7 +138,7 @@ pub(in crate::http) async fn resume_webhook(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let endpoint = path::admin_name(&request)?;
-    let (admin, actor) = (admin_service(&state)?, actor(&state, &request));
+    let (admin, actor) = (admin_service(&state)?, actor(&request)?);
     let was_stopped = admin.resume_webhook(&endpoint, &actor).await?;
     response::json_from(&ResumeResponse { was_stopped })
 }
@@ -164,7 +164,7 @@ pub(in crate::http) async fn send_test_event(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let endpoint = path::admin_name(&request)?;
-    let (admin, actor) = (admin_service(&state)?, actor(&state, &request));
+    let (admin, actor) = (admin_service(&state)?, actor(&request)?);
     let id = admin.send_test_event(&endpoint, &actor).await?;
     response::json_from(&TestResponse {
         event: id.to_string(),

@@ -194,6 +194,11 @@ impl EntryPage {
         self.table == Table::Services
     }
 
+    /// Whether the user can change the entry.
+    fn can_save(&self) -> bool {
+        !self.read_only && self.layout.can_configure()
+    }
+
     /// The URL of the page of the entry.
     fn url(&self) -> String {
         let name = self.name.as_deref().unwrap_or_default();

@@ -17,14 +17,14 @@ use super::{
     session_cookie::session_token,
     session_middleware::{SessionRefresh, add_security_headers, load_session},
 };
-use crate::http::{ApiError, AppState, admin_api};
+use crate::http::{ApiError, AppState, admin_api, auth::admin::check_role};
 
 /// The header with the form token of the session. Scripts of other sites cannot send it.
 const TOKEN_HEADER: &str = "x-form-token";
 /// The interval in which an open event stream checks its session.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Requires a session, of an administrator or an agent, and with changes its form token. The user of the session is the
+/// Requires a session whose role permits the request, and with changes its form token. The user of the session is the
 /// agent of the request. Requests that a page makes by itself do not extend the session.
 pub(in crate::http) async fn require_session<B: MessageBody + 'static>(
     request: ServiceRequest,
@@ -57,6 +57,7 @@ async fn authorize(request: &HttpRequest) -> Result<(), ApiError> {
             "the form token is invalid; no changes were made. Reload the page and try again",
         ));
     }
+    check_role(request, session.role)?;
     let state = app_state(request)?;
     let actor = session.actor(state, request);
     request.extensions_mut().insert(actor);

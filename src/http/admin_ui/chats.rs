@@ -4,7 +4,7 @@
 use askama::Template;
 
 use super::{Layout, PageResult, ok_page, signed_in::SignedIn};
-use crate::service::SessionRole;
+use crate::model::Role;
 
 #[derive(Template)]
 #[template(path = "chats.html")]
@@ -21,6 +21,6 @@ pub(super) async fn show_chats(session: SignedIn) -> PageResult {
     ok_page(&ChatsPage {
         layout: Layout::new(&session, "chats", "Chats"),
         agent: session.operator.clone(),
-        is_agent: session.role == SessionRole::Agent,
+        is_agent: session.role == Role::Agent,
     })
 }

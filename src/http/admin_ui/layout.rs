@@ -3,35 +3,42 @@
 use super::signed_in::SignedIn;
 use crate::{
     http::health,
-    model::readiness::Status,
-    service::{SessionRole, StoreOutage},
+    model::{
+        Permission::{self, AnswerChats, Configure, Operate, Read, ReadChats},
+        Role,
+        readiness::Status,
+    },
+    service::StoreOutage,
     settings::VERSION,
 };
 
-type MenuItem = (&'static str, &'static str, &'static str);
+type MenuItem = (&'static str, &'static str, &'static str, Permission);
 
-/// The menu: section, path below the console, label.
+/// The menu: section, path below the console, label, what the page requires of the role of the user.
 const MENU: &[MenuItem] = &[
-    ("overview", "", "Overview"),
-    ("services", "/services", "Service definitions"),
-    ("groups", "/groups", "Resource groups"),
-    ("active-services", "/active-services", "Active services"),
-    ("bookings", "/bookings", "Bookings"),
+    ("overview", "", "Overview", Read),
+    ("services", "/services", "Service definitions", Read),
+    ("groups", "/groups", "Resource groups", Read),
+    (
+        "active-services",
+        "/active-services",
+        "Active services",
+        Read,
+    ),
+    ("bookings", "/bookings", "Bookings", Read),
     (
         "match-explanation",
         "/match-explanation",
         "Match explanation",
+        Read,
     ),
-    ("chats", "/chats", "Chats"),
-    ("try-chat", "/try-chat", "Try chat"),
-    ("webhooks", "/webhooks", "Webhooks"),
-    ("try", "/try", "API explorer"),
-    ("api", "/api", "API reference"),
-    ("audit-log", "/audit-log", "Audit log"),
+    ("chats", "/chats", "Chats", ReadChats),
+    ("try-chat", "/try-chat", "Try chat", Operate),
+    ("webhooks", "/webhooks", "Webhooks", Read),
+    ("try", "/try", "API explorer", Operate),
+    ("api", "/api", "API reference", Read),
+    ("audit-log", "/audit-log", "Audit log", Read),
 ];
-
-/// The only section for agents.
-const AGENT_SECTION: &str = "chats";
 
 /// The frame of every page: title, menu, outage banner.
 pub(super) struct Layout {
@@ -40,7 +47,7 @@ pub(super) struct Layout {
     pub(super) section: &'static str,
     pub(super) version: &'static str,
     /// The role of the user; `None` on the sign-in page.
-    role: Option<SessionRole>,
+    role: Option<Role>,
     /// The user name of the session; `None` on the sign-in page.
     pub(super) user_name: Option<String>,
     pub(super) form_token: String,
@@ -82,17 +89,40 @@ impl Layout {
         }
     }
 
+    /// The name of the role of the user; empty on the sign-in page.
+    pub(super) fn role_name(&self) -> &'static str {
+        self.role.map_or("", Role::name)
+    }
+
+    /// Whether the role of the user permits actions on what is running.
+    pub(super) fn can_operate(&self) -> bool {
+        self.permits(Operate)
+    }
+
+    /// Whether the role of the user permits changes of the catalog.
+    pub(super) fn can_configure(&self) -> bool {
+        self.permits(Configure)
+    }
+
+    /// Whether the role of the user permits answers to chats.
+    pub(super) fn can_answer_chats(&self) -> bool {
+        self.permits(AnswerChats)
+    }
+
+    fn permits(&self, permission: Permission) -> bool {
+        self.role.is_some_and(|role| role.permits(permission))
+    }
+
     /// The items of the menu for the user. The first one is its home page.
     pub(super) fn menu(&self) -> impl Iterator<Item = &'static MenuItem> {
-        let is_agent = self.role == Some(SessionRole::Agent);
         let items = MENU.iter();
-        items.filter(move |(section, _, _)| !is_agent || *section == AGENT_SECTION)
+        items.filter(|(_, _, _, permission)| self.permits(*permission))
     }
 
     /// The path below the console and the label of the home page of the user.
     pub(super) fn home(&self) -> (&'static str, &'static str) {
         let first = self.menu().next();
-        first.map_or(("", ""), |(_, path, label)| (path, label))
+        first.map_or(("", ""), |(_, path, label, _)| (path, label))
     }
 
     /// The layout of pages without a session.

@@ -8,7 +8,7 @@ use actix_web::{
 };
 
 use super::{HOME, percent_encode};
-use crate::{http::endpoint::Endpoint, service::SessionRole};
+use crate::{http::endpoint::Endpoint, model::Role};
 
 /// The page of agents.
 pub(super) const CHATS_PATH: &str = "/genesys/1/admin/ui/chats";
@@ -36,12 +36,12 @@ pub(super) fn sign_in_url(page: &Uri) -> String {
 }
 
 /// The page to show after a sign-in: the requested one if the user has access to it.
-pub(super) fn after_sign_in(role: SessionRole, target: &str) -> &str {
+pub(super) fn after_sign_in(role: Role, target: &str) -> &str {
     let is_chats = || target.split('?').next() == Some(CHATS_PATH);
     match role {
-        SessionRole::Agent if !is_chats() || !is_safe_redirect(target) => CHATS_PATH,
-        SessionRole::Administrator if !is_safe_redirect(target) => HOME,
-        SessionRole::Agent | SessionRole::Administrator => target,
+        Role::Agent if !is_chats() || !is_safe_redirect(target) => CHATS_PATH,
+        _ if !is_safe_redirect(target) => HOME,
+        _ => target,
     }
 }
 

@@ -23,12 +23,11 @@ use super::{
     Layout, PageError, assets, event_stream::session_expired_response, redirect_see_other,
     redirect_targets::sign_in_url, render, session_cookie::session_token, signed_in::SignedIn,
 };
-use crate::{
-    http::{
-        ApiError, AppState, admin_api, health,
-        middleware::{csrf::check_site, security_headers},
-    },
-    service::SessionRole,
+use crate::http::{
+    ApiError, AppState, admin_api,
+    auth::admin::check_role,
+    health,
+    middleware::{csrf::check_site, security_headers},
 };
 
 /// Allows only resources of this origin, and no embedding in frames. Clients can store arbitrary files at this origin, so
@@ -46,30 +45,16 @@ static PAGE_CSP: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::try_from(policy).unwrap_or(deny_all)
 });
 
-/// Requires the session of an administrator; redirects to the sign-in page without a session.
+/// Requires a session whose role permits the request; redirects to the sign-in page without a session.
 pub(in crate::http) async fn require_session<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
     let session = load_session(request.request(), SessionRefresh::Extend).await;
-    if let Ok(Some(agent)) = &session
-        && agent.role == SessionRole::Agent
-    {
-        return reject_agent(request, agent);
-    }
     run_with_session(request, next, session, redirect_to_sign_in).await
 }
 
-/// Requires a session, of an administrator or an agent; redirects to the sign-in page without one.
-pub(in crate::http) async fn require_any_session<B: MessageBody>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
-    let session = load_session(request.request(), SessionRefresh::Extend).await;
-    run_with_session(request, next, session, redirect_to_sign_in).await
-}
-
-/// Requires the session of an administrator for an event stream. Streams do not extend the session; without one, the response is the event
+/// As [`require_session`], for an event stream. Streams do not extend the session; without one, the response is the event
 /// `session-expired`.
 pub(in crate::http) async fn require_stream_session<B: MessageBody>(
     request: ServiceRequest,
@@ -80,27 +65,14 @@ pub(in crate::http) async fn require_stream_session<B: MessageBody>(
         return public_page(request, next).await;
     }
     let session = load_session(request.request(), SessionRefresh::Peek).await;
-    if let Ok(Some(agent)) = &session
-        && agent.role == SessionRole::Agent
-    {
-        return reject_agent(request, agent);
-    }
     run_with_session(request, next, session, |_| session_expired_response()).await
 }
 
-/// The response to an agent for a page of administrators.
-fn reject_agent<B: MessageBody>(
-    request: ServiceRequest,
-    agent: &SignedIn,
-) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
-    let error = PageError::from(ApiError::Forbidden(
-        "this page is for administrators; agents have access to Chats",
-    ));
-    let layout = Layout::new(agent, "", error.title());
-    let response = render(error.status_code(), &error.page(layout))?;
-    let mut response = request.into_response(response).map_into_left_body();
-    add_security_headers(response.headers_mut());
-    Ok(response)
+/// The page with the error of a user whose role does not permit a request.
+fn reject_role(session: &SignedIn, error: ApiError) -> Result<HttpResponse, PageError> {
+    let error = PageError::from(error);
+    let layout = Layout::new(session, "", error.title());
+    render(error.status_code(), &error.page(layout))
 }
 
 async fn run_with_session<B: MessageBody>(
@@ -110,10 +82,16 @@ async fn run_with_session<B: MessageBody>(
     without_session: impl FnOnce(&HttpRequest) -> HttpResponse,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
     let mut response = match session {
-        Ok(Some(session)) => {
-            request.extensions_mut().insert(session.clone());
-            render_error_in_layout(next.call(request).await?, &session)
-        }
+        Ok(Some(session)) => match check_role(request.request(), session.role) {
+            Ok(()) => {
+                request.extensions_mut().insert(session.clone());
+                render_error_in_layout(next.call(request).await?, &session)
+            }
+            Err(error) => {
+                let response = reject_role(&session, error)?;
+                request.into_response(response).map_into_left_body()
+            }
+        },
         Ok(None) => {
             let response = without_session(request.request());
             request.into_response(response).map_into_left_body()

@@ -46,7 +46,9 @@ pub(super) fn add_schemes(components: &mut Components, surface: &ApiSurface) {
     }
     if surface.admin_enabled {
         let admin = basic_scheme(
-            "The settings `admin.username` and `admin.password`. Without `admin.username` any user name is accepted",
+            "The settings `admin.username` and `admin.password`, with the role admin, or an operator of the setting \
+             `operators.users`. The role viewer permits to read, operator also to act on services, bookings, replicas \
+             and webhooks, admin also to change the catalog; other requests are rejected with `Forbidden`",
         );
         components.add_security_scheme(ADMIN, admin);
     }

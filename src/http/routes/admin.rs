@@ -6,13 +6,16 @@ use actix_web::{
 };
 use utoipa::OpenApi;
 
-use crate::http::{
-    admin_api::{
-        active_services, audit_log, bookings, catalog_entries::EntryListResponse,
-        configured_services, import_export, import_report::ImportResponse, matches, node, problems,
-        replicas, resource_groups, restore, statistics, webhooks,
+use crate::{
+    http::{
+        admin_api::{
+            active_services, audit_log, bookings, catalog_entries::EntryListResponse,
+            configured_services, import_export, import_report::ImportResponse, matches, node,
+            problems, replicas, resource_groups, restore, statistics, webhooks,
+        },
+        endpoint::{Endpoint, route},
     },
-    endpoint::{Endpoint, route},
+    model::Permission,
 };
 
 #[derive(OpenApi)]
@@ -54,7 +57,7 @@ use crate::http::{
 )]
 pub(super) struct AdminApi;
 
-/// The routes of the admin API.
+/// The routes of the admin API. Methods other than GET require the role admin, those with `requires` excepted.
 pub(in crate::http) fn admin_routes() -> [Endpoint; 23] {
     [
         route("/genesys/1/admin/services").get(configured_services::list_services),
@@ -72,9 +75,12 @@ pub(in crate::http) fn admin_routes() -> [Endpoint; 23] {
             .method(Method::DELETE, delete().to(resource_groups::delete_group)),
         route("/genesys/1/admin/groups/{group}/bookings").get(bookings::list_bookings),
         route("/genesys/1/admin/groups/{group}/bookings/{booking}")
-            .method(Method::DELETE, delete().to(bookings::release_number)),
+            .method(Method::DELETE, delete().to(bookings::release_number))
+            .requires(Permission::Operate),
+        // Changes nothing.
         route("/genesys/1/admin/match-explanation")
-            .method(Method::POST, post().to(matches::explain_match)),
+            .method(Method::POST, post().to(matches::explain_match))
+            .requires(Permission::Read),
         route("/genesys/1/admin/failed-matches").get(matches::list_failed_matches),
         route("/genesys/1/admin/catalog")
             .get(import_export::export_catalog)
@@ -87,7 +93,9 @@ pub(in crate::http) fn admin_routes() -> [Endpoint; 23] {
         route("/genesys/1/admin/active-services/{id}")
             .get(active_services::get_service)
             .method(Method::PUT, put().to(active_services::set_service_end))
-            .method(Method::DELETE, delete().to(active_services::delete_service)),
+            .requires(Permission::Operate)
+            .method(Method::DELETE, delete().to(active_services::delete_service))
+            .requires(Permission::Operate),
         route("/genesys/1/admin/audit-log").get(audit_log::list_audit_log),
         route("/genesys/1/admin/replicas").get(replicas::list_replicas),
         route("/genesys/1/admin/problems").get(problems::list_problems),
@@ -95,12 +103,16 @@ pub(in crate::http) fn admin_routes() -> [Endpoint; 23] {
         route("/genesys/1/admin/webhooks").get(webhooks::list_webhooks),
         route("/genesys/1/admin/webhooks/{endpoint}/dead-letters").get(webhooks::list_dead_letters),
         route("/genesys/1/admin/webhooks/{endpoint}/resend")
-            .method(Method::POST, post().to(webhooks::resend_dead_letters)),
+            .method(Method::POST, post().to(webhooks::resend_dead_letters))
+            .requires(Permission::Operate),
         route("/genesys/1/admin/webhooks/{endpoint}/resume")
-            .method(Method::POST, post().to(webhooks::resume_webhook)),
+            .method(Method::POST, post().to(webhooks::resume_webhook))
+            .requires(Permission::Operate),
         route("/genesys/1/admin/webhooks/{endpoint}/test")
-            .method(Method::POST, post().to(webhooks::send_test_event)),
+            .method(Method::POST, post().to(webhooks::send_test_event))
+            .requires(Permission::Operate),
         route("/genesys/1/admin/node/changestatus/{status}")
-            .method(Method::POST, post().to(node::set_node_status)),
+            .method(Method::POST, post().to(node::set_node_status))
+            .requires(Permission::Operate),
     ]
 }

@@ -15,7 +15,7 @@ use tracing::info;
 
 use super::{Admin, AdminError, StoreOutage};
 use crate::{
-    model::Timestamp,
+    model::{Permission, Role, Timestamp},
     service::{BasicCredentials, ServiceError},
 };
 
@@ -23,22 +23,13 @@ use crate::{
 const MAX_USERNAME_BYTES: usize = 128;
 const TOKEN_BYTES: usize = 32;
 
-/// The role of the user of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SessionRole {
-    /// Has access to everything.
-    Administrator,
-    /// An agent of chats, who has access to them only.
-    Agent,
-}
-
 /// The session of an operator.
 #[derive(Debug)]
 pub struct AdminSession {
     /// The user name.
     pub operator: String,
     /// Its role.
-    pub role: SessionRole,
+    pub role: Role,
     /// The maximum expiration time of the session.
     pub expires_at: Timestamp,
     /// The CSRF token of forms in this session.
@@ -55,12 +46,16 @@ struct StoredSession {
     until: i64,
 }
 
+/// The role of a session, with a key derived from what grants it, so that a change invalidates the session.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum StoredRole {
+    /// By the admin password, from which the key of the session is derived.
     Administrator,
-    /// With a key derived from the password of the agent, so that a new password invalidates the session.
+    /// By the password of an agent.
     Agent(String),
+    /// By the role and the password of an operator.
+    Operator(Role, String),
 }
 
 impl AdminSession {
@@ -69,11 +64,16 @@ impl AdminSession {
     pub fn verify_form_token(&self, form_token: &str) -> bool {
         bool::from(self.form_token.as_bytes().ct_eq(form_token.as_bytes()))
     }
+
+    /// Whether the role of the user permits this.
+    #[must_use]
+    pub fn permits(&self, permission: Permission) -> bool {
+        self.role.permits(permission)
+    }
 }
 
 impl Admin {
-    /// Checks the credentials, those of an administrator or of an agent, and creates a session. Returns its token and
-    /// its role.
+    /// Checks the credentials, those of an operator or of an agent, and creates a session. Returns its token and its role.
     ///
     /// # Errors
     /// [`ServiceError::Unauthorized`](crate::service::ServiceError);
@@ -83,7 +83,7 @@ impl Admin {
         &self,
         credentials: &BasicCredentials,
         address: Option<IpAddr>,
-    ) -> Result<(SecretString, SessionRole), AdminError> {
+    ) -> Result<(SecretString, Role), AdminError> {
         let role = self.authorize_sign_in(credentials, address).await?;
         let name = credentials.0.as_ref().map_or("", |(name, _)| name.as_str());
         if name.len() > MAX_USERNAME_BYTES || name.chars().any(char::is_control) {
@@ -92,11 +92,24 @@ impl Admin {
             );
             return Err(AdminError::Invalid(message));
         }
+        let stored_role = self.stored_role(name, role)?;
+        let token = self.create_session(name, stored_role).await?;
+        let client = address.map(|address| address.to_string());
+        info!(operator = name, %role, client, "operator signed in");
+        Ok((token, role))
+    }
+
+    /// Creates a session, and returns its token.
+    async fn create_session(
+        &self,
+        name: &str,
+        role: StoredRole,
+    ) -> Result<SecretString, AdminError> {
         let token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; TOKEN_BYTES]>());
         let settings = &self.context.settings;
         let stored_session = StoredSession {
             operator: name.to_owned(),
-            role: self.stored_role(name, role)?,
+            role,
             until: self.store.now()?.after(settings.session_max_age).millis(),
         };
         let json = serde_json::to_string(&stored_session).unwrap_or_default();
@@ -104,21 +117,22 @@ impl Admin {
         self.store
             .create_session(&session_key, &json, settings.session_idle_timeout)
             .await?;
-        let client = address.map(|address| address.to_string());
-        info!(operator = name, ?role, client, "operator signed in");
-        Ok((token.into(), role))
+        Ok(token.into())
     }
 
-    fn stored_role(&self, name: &str, role: SessionRole) -> Result<StoredRole, ServiceError> {
-        match role {
-            SessionRole::Administrator => Ok(StoredRole::Administrator),
-            SessionRole::Agent => {
-                let key = self.agent_key(name).ok_or(ServiceError::Unauthorized(
-                    "there is no password of this agent",
-                ))?;
-                Ok(StoredRole::Agent(key))
-            }
+    /// What is stored for the role of a user who has signed in with a password.
+    fn stored_role(&self, name: &str, role: Role) -> Result<StoredRole, ServiceError> {
+        let missing = ServiceError::Unauthorized("there is no password of this user");
+        if role == Role::Agent {
+            return self.agent_key(name).map(StoredRole::Agent).ok_or(missing);
         }
+        Ok(match self.operator_key(name) {
+            // The admin password has the role admin too, with any user name if the settings allow it.
+            Some(key) if self.context.operators.role(name) == Some(role) => {
+                StoredRole::Operator(role, key)
+            }
+            _ => StoredRole::Administrator,
+        })
     }
 
     /// The key of the password of an agent; `None` if it has none.
@@ -127,13 +141,22 @@ impl Admin {
         Some(self.derive_key("agent", &hash.to_phc()))
     }
 
-    /// The role of a stored session; `None` if the password of the agent has changed.
-    fn session_role(&self, stored: &StoredSession) -> Option<SessionRole> {
+    /// The key of the password of an operator; `None` if there is no such operator.
+    fn operator_key(&self, name: &str) -> Option<String> {
+        let hash = self.context.operators.password_hash(name)?;
+        Some(self.derive_key("operator", &hash.to_phc()))
+    }
+
+    /// The role of a stored session; `None` if what granted it has changed.
+    fn session_role(&self, stored: &StoredSession) -> Option<Role> {
+        let name = &stored.operator;
         match &stored.role {
-            StoredRole::Administrator => Some(SessionRole::Administrator),
-            StoredRole::Agent(key) => {
-                let current = self.agent_key(&stored.operator)?;
-                (current == *key).then_some(SessionRole::Agent)
+            StoredRole::Administrator => self.credentials.as_ref().map(|_| Role::Admin),
+            StoredRole::Agent(key) => (self.agent_key(name)? == *key).then_some(Role::Agent),
+            StoredRole::Operator(role, key) => {
+                let is_current = self.operator_key(name)? == *key;
+                let current = self.context.operators.role(name)?;
+                (is_current && current == *role).then_some(current)
             }
         }
     }

@@ -30,11 +30,9 @@ mod availability;
 mod cursor;
 mod open_chats;
 mod own_chats;
-mod pending_verifications;
 mod requests;
 mod stream;
 mod stream_limits;
-mod verified_passwords;
 
 /// The largest position in a request.
 const MAX_POSITION: u64 = 1 << 53;
@@ -61,7 +59,7 @@ impl AgentContext {
         metrics: &ChatMetrics,
     ) -> Result<Option<Arc<Self>>, Unspecified> {
         let access = AgentAccess::new(&settings.agents)?;
-        if access.is_none() && settings.admin.password.is_none() {
+        if access.is_none() && !settings.is_admin_enabled() {
             return Ok(None);
         }
         Ok(Some(Arc::new(Self {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const HASH: &str =
+pub(super) const HASH: &str =
     "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$CUmQ5AxlVp2ezm9bZ0TmhcghPzSWs+KtOUwWDCp2E+A";
 const USERS: &str = "SWITCHBOARD__AGENTS__USERS";
 const KEYS: &str = "SWITCHBOARD__AGENTS__API_KEYS";
@@ -35,7 +35,7 @@ fn a_plain_password_is_refused_with_the_command_that_hashes_it() {
 
 #[test]
 fn invalid_and_repeated_names_are_refused() {
-    let long = "a".repeat(MAX_AGENT_NAME_CHARACTERS + 1);
+    let long = "a".repeat(MAX_USER_NAME_CHARACTERS + 1);
     for name in [
         "",
         " ",
@@ -52,7 +52,7 @@ fn invalid_and_repeated_names_are_refused() {
         );
     }
     assert!(from_environment(USERS, &format!("ann:{HASH};ann:{HASH}")).is_err());
-    let longest = "\u{e4}".repeat(MAX_AGENT_NAME_CHARACTERS);
+    let longest = "\u{e4}".repeat(MAX_USER_NAME_CHARACTERS);
     assert!(from_environment(USERS, &format!("{longest}:{HASH}")).is_ok());
 }
 

@@ -17,6 +17,12 @@ fn secret(settings: &Settings, setting: &str) -> Option<String> {
         }
         "auth.api_keys" => settings.auth.api_keys.first().map(expose),
         "auth.password" => settings.auth.password.as_ref().map(expose),
+        "operators.users" => {
+            let operator = settings.operators.users.first()?;
+            let (name, credential) = (&operator.name, &operator.credential);
+            let hash = credential.password.to_phc();
+            Some(format!("{name}:{}:{hash}", credential.role))
+        }
         "redis.password" => settings.redis.password.as_ref().map(expose),
         "redis.sentinel_password" => settings.redis.sentinel_password.as_ref().map(expose),
         "redis.url" => settings.redis.urls.first().map(expose),
@@ -29,11 +35,15 @@ const VALID_KEYS: &str = "bot:s3cret-0123456789";
 const VALID_USERS: &str =
     "ann:$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$CUmQ5AxlVp2ezm9bZ0TmhcghPzSWs+KtOUwWDCp2E+A";
 
+const VALID_OPERATORS: &str =
+    "ann:viewer:$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$CUmQ5AxlVp2ezm9bZ0TmhcghPzSWs+KtOUwWDCp2E+A";
+
 /// A valid value of a secret setting.
 fn valid_value(setting: &str) -> &'static str {
     match setting {
         "agents.api_keys" => VALID_KEYS,
         "agents.users" => VALID_USERS,
+        "operators.users" => VALID_OPERATORS,
         _ => VALID_URL,
     }
 }
@@ -208,6 +218,7 @@ fn no_error_contains_a_secret_or_text_that_may_be_one() {
         ("auth.api_keys", non_ascii),
         ("agents.api_keys", "bot:s3cret"),
         ("agents.users", "ann:s3cret"),
+        ("operators.users", "ann:viewer:s3cret"),
         ("redis.url", not_a_url),
         ("redis.tls_key_file", key),
         ("tls.key_file", key),

@@ -41,6 +41,15 @@ impl<'a> AdminSession<'a> {
         session
     }
 
+    /// The same session on another replica.
+    pub(super) fn on<'b>(&self, app: &'b TestApp) -> AdminSession<'b> {
+        AdminSession {
+            app,
+            client: self.client.clone(),
+            cookie: self.cookie.clone(),
+        }
+    }
+
     /// A request with the session cookie; `path` is below [`HOME`].
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.unauthenticated_request(method, path);

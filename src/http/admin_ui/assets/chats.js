@@ -7,6 +7,8 @@ const FIRST_ROWS = 100;
 const MAX_VALUE_CHARACTERS = 16384;
 const page = document.getElementById("chats");
 const { api, token, agent } = page.dataset;
+// The role of a viewer permits no answers.
+const isReadOnly = "readOnly" in page.dataset;
 const byId = (id) => document.getElementById(id);
 const setStatus = (id, text) => { if (byId(id).textContent !== text) byId(id).textContent = text; };
 // The selected chat: its id, its stream, whether it has ended.
@@ -112,8 +114,8 @@ function append(chat) {
 function showControls() {
   const { isMember, state } = selected;
   const isOpen = state !== "ended";
-  byId("join").hidden = !isOpen || isMember;
-  byId("composer").hidden = !isOpen || !isMember;
+  byId("join").hidden = !isOpen || isMember || isReadOnly;
+  byId("composer").hidden = !isOpen || !isMember || isReadOnly;
   setStatus("chat-status", isOpen ? (state === "waiting" ? "Waiting" : "Active") : "The chat has ended.");
 }
 
@@ -216,7 +218,7 @@ function countEvents(chat) {
   transcript.showTyping();
 }
 
-const availability = keptCheckbox("available", (available) => setAvailability(available));
+const availability = isReadOnly ? null : keptCheckbox("available", (available) => setAvailability(available));
 const setAvailability = (available) => call("PUT", "availability", { available }).catch(showProblem);
 
 const events = new ChatEvents(() => `${api}/events`, {
@@ -228,7 +230,7 @@ const events = new ChatEvents(() => `${api}/events`, {
 }, (state) => {
   setStatus("connection", state);
   // Availability ends a while after the stream.
-  if (state === "Live" && availability.checked) setAvailability(true);
+  if (state === "Live" && availability?.checked) setAvailability(true);
 }, () => call("GET", "chats?limit=1").catch(() => {}));
 
 byId("join").addEventListener("submit", (event) => {

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use secrecy::SecretString;
 use tracing::warn;
 
-use super::{Agents, access::AgentAccess};
+use super::Agents;
 use crate::{password_hash::PasswordHash, service::ServiceError};
 
 /// The credentials of a request of an agent.
@@ -49,7 +49,7 @@ impl Agents {
             }
             AgentCredentials::Password(name, password) => {
                 let wrong = ServiceError::Unauthorized("wrong user name or password of an agent");
-                let verify = access.verify(&name, &password, address);
+                let verify = access.passwords.verify(&name, &password, address);
                 let checked = failed.check_expensive(&*self.store, address, verify, wrong);
                 log_failed_sign_in(checked.await, address)?;
                 Ok(name)
@@ -61,13 +61,13 @@ impl Agents {
     #[must_use]
     pub fn have_passwords(&self) -> bool {
         let access = self.context.access.as_ref();
-        access.is_some_and(AgentAccess::has_passwords)
+        access.is_some_and(|access| !access.passwords.is_empty())
     }
 
     /// The hash of the password of an agent; `None` if it has none.
     #[must_use]
     pub fn password_hash(&self, name: &str) -> Option<&PasswordHash> {
-        self.context.access.as_ref()?.password_hash(name)
+        self.context.access.as_ref()?.passwords.password_hash(name)
     }
 }
 
