@@ -17,7 +17,9 @@ pub use self::{
     hash::stable_hash,
     ids::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, RedactedId, ServiceId},
     list_range::{ExpiryOrder, ListRange},
-    listing::{AuditEvent, Cursor, ListedBooking, ListedReplica, ListedService, Page, Preview},
+    listing::{
+        AuditEvent, Cursor, ListedBooking, ListedReplica, ListedService, NumberState, Page, Preview,
+    },
     matching::{ComparedBooking, MatchCandidate, MatchCandidates, Mismatch, newest_match},
     node_status::{NodeStatus, StatusRequest},
     percent_encoding::RESERVED,

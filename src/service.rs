@@ -11,12 +11,12 @@ pub use self::{
     admin::{
         ActiveService, Actor, Admin, AdminContext, AdminError, AdminSession, AuditFilter,
         AuditLogPage, BulkResult, CatalogEntry, Difference, EntryOrigin, ExplainedBooking,
-        GroupUsage, ImportMode, ImportReport, LostEntries, MAX_SAMPLED_GROUPS, MAX_SEARCHED,
-        MAX_SELECTED, MatchExplanation, MostUsedGroups, Operators, Overview, OwnReplica,
-        Precondition, Problem, ProblemKind, ProblemSources, ProblemTarget, PutOutcome, Replica,
-        ReplicaProblem, ReplicaStats, Secrets, ServiceSearch, ServiceSearchResult, SetStatusResult,
-        Severity, StatisticsSampler, StatsSampler, StoreOutage, StoreStatus, UsageSample,
-        UsedGroup, Webhook, deregister, export_catalog,
+        GroupNumber, GroupUsage, ImportMode, ImportReport, LostEntries, MAX_SAMPLED_GROUPS,
+        MAX_SEARCHED, MAX_SELECTED, MatchExplanation, MostUsedGroups, Operators, Overview,
+        OwnReplica, Precondition, Problem, ProblemKind, ProblemSources, ProblemTarget, PutOutcome,
+        Replica, ReplicaProblem, ReplicaStats, Secrets, ServiceSearch, ServiceSearchResult,
+        SetStatusResult, Severity, StatisticsSampler, StatsSampler, StoreOutage, StoreStatus,
+        UsageSample, UsedGroup, Webhook, deregister, export_catalog,
     },
     backend_requests::{PreparedRequest, RequestOrigin},
     catalog::{

@@ -158,6 +158,13 @@ impl BookingId {
         format!("-{}", request.get(..16).unwrap_or(request))
     }
 
+    /// Returns the time at which the id was generated.
+    #[must_use]
+    pub fn booked_at(&self) -> Option<Timestamp> {
+        let (millis, _) = self.0.split_once('-')?;
+        millis.parse().ok().map(Timestamp::from_millis)
+    }
+
     /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

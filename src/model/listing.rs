@@ -43,6 +43,22 @@ pub struct ListedBooking {
     pub until: Timestamp,
 }
 
+/// The state of a number of a group, as operators see it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NumberState {
+    /// The latest booking of the number, if there is one.
+    pub booking: Option<ListedBooking>,
+    /// The number of its bookings, at most [`NumberState::MAX_COUNTED`].
+    pub bookings: usize,
+    /// The time of the last allocation or release, if it is known.
+    pub last_used: Option<Timestamp>,
+}
+
+impl NumberState {
+    /// The maximum number of bookings that are counted.
+    pub const MAX_COUNTED: usize = 10;
+}
+
 /// The beginning of a string.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preview {

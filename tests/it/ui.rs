@@ -13,6 +13,7 @@ mod entry_copy;
 mod entry_form;
 mod fixture;
 mod form_fields;
+mod group_numbers;
 mod groups;
 mod hostile;
 mod import;

@@ -1,4 +1,4 @@
-//! *Service definitions* and *Resource groups*: entry, new entry. Usage and bookings of groups are in [`groups`].
+//! *Service definitions* and *Resource groups*: entry, new entry. Usage and numbers of groups are in [`groups`].
 
 use actix_web::{
     HttpRequest, ResponseError,
@@ -9,7 +9,7 @@ use actix_web::{
 use super::{
     PageError, PageResult, catalog_entry_draft::EntryDraft, catalog_tables::table_path,
     flash_message, form::Form, form_values::FormValues, groups, ok_page, page_url,
-    redirect_see_other, render, signed_in::SignedIn,
+    redirect_see_other, signed_in::SignedIn,
 };
 use crate::{
     http::{AppState, admin_api, body, path},
@@ -79,16 +79,12 @@ pub(super) async fn show_entry(
     };
     let mut page = draft.into_page(admin, &session)?;
     // A group that is not active on this replica has no usage.
-    page.group_bookings = match groups::load_group_bookings(&state, &request, table).await {
+    page.group_page = match groups::load_group_page(&state, &request, table).await {
         Err(error) if error.status_code() == StatusCode::NOT_FOUND => None,
         Err(_) if session.outage.is_some() => None,
-        bookings => bookings?,
+        group_page => group_page?,
     };
-    let error_status = page
-        .group_bookings
-        .as_ref()
-        .and_then(|bookings| bookings.error_status);
-    render(error_status.unwrap_or(StatusCode::OK), &page)
+    ok_page(&page)
 }
 
 /// `POST /genesys/1/admin/ui/services/{name}`, `POST /genesys/1/admin/ui/groups/{name}`

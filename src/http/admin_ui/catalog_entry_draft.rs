@@ -98,10 +98,13 @@ impl EntryDraft {
         let entry = (self.table, name.clone());
         let actor = session.actor(state, request);
         let put = match self.values.options() {
-            Ok(options) => admin
-                .put_entry(entry, options, condition, &actor)
-                .await
-                .map(drop),
+            Ok(options) => match FormValues::check_size(&options, state.limits.form_bytes) {
+                Ok(()) => {
+                    let put = admin.put_entry(entry, options, condition, &actor);
+                    put.await.map(drop)
+                }
+                Err(error) => Err(error),
+            },
             Err(InputError { option, message }) => {
                 self.invalid_option = option;
                 Err(AdminError::Invalid(message))
@@ -165,7 +168,7 @@ impl EntryDraft {
             warnings: self.warnings,
             is_conflict: self.is_conflict,
             flash: self.flash,
-            group_bookings: None,
+            group_page: None,
         })
     }
 

@@ -2,8 +2,8 @@
 //! also validates them, and rows for custom options.
 
 use super::{
-    Layout, catalog_tables::table_path, form_values::FormValues, groups::GroupBookings, page_url,
-    percent_encode,
+    Layout, catalog_tables::table_path, form_values::FormValues, groups::GroupPage,
+    list_query::format_total, page_url, percent_encode,
 };
 use crate::{
     model::Table,
@@ -12,6 +12,9 @@ use crate::{
 
 /// Empty rows for custom options.
 const EMPTY_ROWS: usize = 2;
+
+/// Lines of a list that are shown unfolded.
+const MAX_UNFOLDED_LINES: usize = 20;
 
 /// The input of a field.
 pub(super) enum FieldKind {
@@ -54,6 +57,9 @@ pub(super) struct EntryForm {
     pub(super) advanced: Vec<Field>,
     /// Custom options, and empty rows.
     pub(super) others: Vec<OtherOption>,
+    /// The numbers to add to a group and to remove from it, as typed.
+    pub(super) added_numbers: String,
+    pub(super) removed_numbers: String,
     /// Options whose name is a pattern.
     pub(super) families: Vec<OptionDoc>,
     /// Names of resource groups, for completion.
@@ -112,6 +118,8 @@ impl EntryForm {
             optional,
             advanced,
             others,
+            added_numbers: values.added_numbers.clone(),
+            removed_numbers: values.removed_numbers.clone(),
             families,
             groups,
         }
@@ -181,8 +189,8 @@ pub(super) struct EntryPage {
     /// The entry was changed by someone else.
     pub(super) is_conflict: bool,
     pub(super) flash: &'static str,
-    /// Usage and bookings of a resource group.
-    pub(super) group_bookings: Option<GroupBookings>,
+    /// Usage and numbers of an active resource group.
+    pub(super) group_page: Option<GroupPage>,
 }
 
 impl EntryPage {
@@ -235,6 +243,15 @@ impl EntryPage {
 }
 
 impl Field {
+    /// Whether the list is too long to be shown unfolded.
+    fn is_folded(&self) -> bool {
+        self.value.lines().count() > MAX_UNFOLDED_LINES
+    }
+
+    fn line_count(&self) -> String {
+        format_total(self.value.lines().count())
+    }
+
     fn is_mandatory(&self) -> bool {
         self.doc.importance == Importance::Mandatory
     }

@@ -23,6 +23,9 @@ pub(super) const OPTION_PREFIX: &str = "option:";
 
 /// Fields of custom options.
 pub(super) const OTHER_FIELDS: [&str; 2] = ["other_name", "other_value"];
+/// The fields with numbers to add to a group and to remove from it.
+pub(super) const ADDED_NUMBERS_FIELD: &str = "numbers_add";
+pub(super) const REMOVED_NUMBERS_FIELD: &str = "numbers_remove";
 /// The field with the catalog of an import.
 pub(super) const CATALOG_FIELD: &str = "catalog";
 /// The field with the form token of the session.

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::form::{Form, OPTION_PREFIX, OTHER_FIELDS};
-use crate::service::{OptionValue, Options};
+use super::{
+    form::{ADDED_NUMBERS_FIELD, Form, OPTION_PREFIX, OTHER_FIELDS, REMOVED_NUMBERS_FIELD},
+    number_edits,
+};
+use crate::service::{AdminError, OptionValue, Options};
 
+/// The option with the numbers of a group.
+const NUMBERS: &str = "numbers";
 /// Characters of a value that an error message quotes.
 const MAX_QUOTED_CHARS: usize = 40;
 
@@ -21,13 +26,16 @@ pub(super) struct InputError {
 pub(super) struct FormValues {
     pub(super) fields: Vec<(String, OptionValue)>,
     pub(super) rows: Vec<(String, String)>,
+    /// The numbers to add to a group and to remove from it, as typed.
+    pub(super) added_numbers: String,
+    pub(super) removed_numbers: String,
 }
 
 impl From<Options> for FormValues {
     fn from(options: Options) -> Self {
         Self {
             fields: options.into_iter().collect(),
-            rows: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -36,8 +44,12 @@ impl FormValues {
     /// Reads the options of a form. Trims names and numbers, except those that are in `before` with the same blanks: an
     /// entry that is saved without edits does not change.
     pub(super) fn from_form(form: &Form, before: &Options) -> Self {
-        let mut values = Self::default();
-        let numbers = match before.get("numbers") {
+        let mut values = Self {
+            added_numbers: form.text(ADDED_NUMBERS_FIELD).to_owned(),
+            removed_numbers: form.text(REMOVED_NUMBERS_FIELD).to_owned(),
+            ..Self::default()
+        };
+        let numbers = match before.get(NUMBERS) {
             Some(OptionValue::List(numbers)) => numbers.iter().map(String::as_str).collect(),
             _ => BTreeSet::new(),
         };
@@ -45,7 +57,7 @@ impl FormValues {
             let Some(option) = field.strip_prefix(OPTION_PREFIX) else {
                 continue;
             };
-            let value = if option == "numbers" {
+            let value = if option == NUMBERS {
                 let lines = text.lines();
                 let lines = lines.map(|line| {
                     if numbers.contains(line) {
@@ -75,7 +87,7 @@ impl FormValues {
     /// The options, without empty fields.
     ///
     /// # Errors
-    /// An [`InputError`] for a value without a name, or for a duplicate name.
+    /// An [`InputError`] for a value without a name, for a duplicate name, or for numbers that cannot be added or removed.
     pub(super) fn options(&self) -> Result<Options, InputError> {
         let fields = self.fields.iter();
         let fields = fields.filter(|(_, value)| value.text() != Some(""));
@@ -100,7 +112,45 @@ impl FormValues {
                 });
             }
         }
+        self.apply_number_edits(&mut options)?;
         Ok(options)
+    }
+
+    fn apply_number_edits(&self, options: &mut Options) -> Result<(), InputError> {
+        if [&self.added_numbers, &self.removed_numbers]
+            .iter()
+            .all(|text| text.trim().is_empty())
+        {
+            return Ok(());
+        }
+        let numbers = match options.remove(NUMBERS) {
+            Some(OptionValue::List(numbers)) => numbers,
+            _ => Vec::new(),
+        };
+        let numbers = number_edits::apply(numbers, &self.added_numbers, &self.removed_numbers);
+        let numbers = numbers.map_err(|message| InputError {
+            option: Some(NUMBERS.to_owned()),
+            message: format!("numbers: {message}"),
+        })?;
+        options.insert(NUMBERS.to_owned(), OptionValue::List(numbers));
+        Ok(())
+    }
+
+    /// Checks that a form can contain the numbers, so that the group can be edited again.
+    ///
+    /// # Errors
+    /// [`AdminError::TooLarge`].
+    pub(super) fn check_size(options: &Options, max_bytes: usize) -> Result<(), AdminError> {
+        let Some(OptionValue::List(numbers)) = options.get(NUMBERS) else {
+            return Ok(());
+        };
+        let bytes: usize = numbers.iter().map(|number| number.len() + 1).sum();
+        if bytes <= max_bytes {
+            return Ok(());
+        }
+        Err(AdminError::TooLarge(format!(
+            "the numbers have {bytes} bytes, the maximum is {max_bytes} (limits.form_bytes)"
+        )))
     }
 
     /// The options, with the first value of a duplicate name.

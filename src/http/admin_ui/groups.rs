@@ -1,30 +1,33 @@
-//! Usage and bookings of a resource group.
+//! Usage and numbers of a resource group.
 
 use std::time::Duration;
 
 use actix_web::{
-    HttpRequest, ResponseError,
-    http::StatusCode,
+    HttpRequest,
     web::{Data, Payload},
 };
 
-use super::{PageError, PageResult, form::Form, page_url, redirect_see_other, signed_in::SignedIn};
+use super::{
+    PageError, PageResult,
+    form::Form,
+    group_numbers::{self, NumberList},
+    page_url, redirect_see_other,
+    signed_in::SignedIn,
+};
 use crate::{
-    http::{ApiError, AppState, admin_api, body, path},
-    model::{ListedBooking, PoolUsage, Table, Timestamp},
+    http::{AppState, admin_api, body, path},
+    model::{PoolUsage, Table, Timestamp},
     service::UsageSample,
 };
 
-/// Page size of the bookings.
-const PAGE_SIZE: usize = 50;
 /// Width (in seconds) and height of the usage chart.
 const CHART_WIDTH: u64 = 3_600;
 const CHART_HEIGHT: u64 = 100;
 /// Samples with a larger distance are not connected by a line.
 const MAX_SAMPLE_GAP: Duration = Duration::from_secs(75);
 
-/// Usage and bookings of a group.
-pub(super) struct GroupBookings {
+/// Usage and numbers of an active group.
+pub(super) struct GroupPage {
     pub(super) group: String,
     pub(super) usage: PoolUsage,
     /// When a booking last found no free number, if that was in the last week.
@@ -33,29 +36,26 @@ pub(super) struct GroupBookings {
     pub(super) chart_lines: Vec<String>,
     /// Peak usage of the last hour.
     pub(super) max_reserved: u64,
-    pub(super) bookings: Vec<ListedBooking>,
-    /// The number in the search field.
-    pub(super) number: String,
-    /// The URL of the next page.
-    pub(super) next: Option<String>,
-    pub(super) problem: String,
-    /// The status of the error `problem`, in which case there are no bookings.
-    pub(super) error_status: Option<StatusCode>,
+    pub(super) numbers: NumberList,
 }
 
-impl GroupBookings {
+impl GroupPage {
     /// The URL to submit the release form to.
     pub(super) fn release_url(&self) -> String {
         page_url(&["groups", &self.group]) + "/release"
     }
+
+    pub(super) fn bookings_url(&self) -> String {
+        group_numbers::bookings_url(&self.group)
+    }
 }
 
-/// Loads usage and bookings of the group of a page; `None` for services.
-pub(super) async fn load_group_bookings(
+/// Loads usage and numbers of the group of a page; `None` for services.
+pub(super) async fn load_group_page(
     state: &AppState,
     request: &HttpRequest,
     table: Table,
-) -> Result<Option<GroupBookings>, PageError> {
+) -> Result<Option<GroupPage>, PageError> {
     if table != Table::Resources {
         return Ok(None);
     }
@@ -63,46 +63,22 @@ pub(super) async fn load_group_bookings(
         path::page_name(request)?,
         body::parse_query(state, request)?,
     );
-    let number = query.text("number").unwrap_or_default().trim().to_owned();
-    let number_filter = Some(number.as_str()).filter(|number| !number.is_empty());
-    let (admin, after) = (
-        admin_api::admin_service(state)?,
-        admin_api::parse_cursor(&query)?,
-    );
+    let (admin, now) = (admin_api::admin_service(state)?, state.services.now()?);
+    let numbers = NumberList::load(admin, &name, &query, now).await?;
     let usage = admin.pool_usage(&name).await?;
     let exhausted_at = admin.exhausted_at(&name).await?;
-    let bookings = admin
-        .list_bookings(&name, number_filter, after.as_ref(), PAGE_SIZE)
-        .await;
-    let (page, error) = match bookings.map_err(ApiError::from) {
-        Ok(page) => (Some(page), None),
-        Err(error) => (None, Some(error)),
-    };
-    let next = page.as_ref().and_then(|page| page.next.as_ref());
-    let next = next.map(|next| {
-        format!(
-            "{}?after={}",
-            page_url(&["groups", &name]),
-            super::percent_encode(&admin_api::format_cursor(next))
-        )
-    });
-    let bookings = page.map(|page| page.entries).unwrap_or_default();
     let samples = admin.usage_history(&name);
-    Ok(Some(GroupBookings {
-        group: name,
+    Ok(Some(GroupPage {
         usage,
         exhausted_at,
-        chart_lines: chart_lines(&samples, state.services.now()?),
+        chart_lines: chart_lines(&samples, now),
         max_reserved: samples
             .iter()
             .map(UsageSample::used)
             .max()
             .unwrap_or_default(),
-        bookings,
-        number,
-        next,
-        error_status: error.as_ref().map(ApiError::status_code),
-        problem: error.map(|error| error.to_string()).unwrap_or_default(),
+        numbers,
+        group: name,
     }))
 }
 

@@ -22,6 +22,7 @@ const MAX_OFFSET: u64 = 1_000_000_000;
 
 /// A list: its path, and the names that its URLs contain.
 pub(super) struct ListSpec {
+    /// Empty for a list that is part of several pages.
     pub(super) path: &'static str,
     pub(super) filters: &'static [&'static str],
     /// The columns by which the list can be sorted, the default one first.
@@ -33,6 +34,8 @@ pub(super) struct ListSpec {
 /// The state of a list, from the query of a request.
 pub(super) struct ListQuery {
     spec: &'static ListSpec,
+    /// The path of the list.
+    path: String,
     /// The filters that are set, without surrounding white space.
     filters: Vec<(&'static str, String)>,
     column: &'static str,
@@ -49,6 +52,15 @@ impl ListQuery {
     /// # Errors
     /// [`ApiError::InvalidParameter`] for a page size, a column, a position or a filter that is not allowed.
     pub(super) fn parse(spec: &'static ListSpec, query: &FormData) -> Result<Self, ApiError> {
+        Self::parse_at(spec.path.to_owned(), spec, query)
+    }
+
+    /// Like [`parse`](Self::parse), for a list that is part of the page of `path`.
+    pub(super) fn parse_at(
+        path: String,
+        spec: &'static ListSpec,
+        query: &FormData,
+    ) -> Result<Self, ApiError> {
         let mut filters = Vec::new();
         for name in spec.filters {
             let text = query.text(name).unwrap_or_default().trim();
@@ -65,6 +77,7 @@ impl ListQuery {
         let (column, is_descending) = parse_sort(spec, query)?;
         Ok(Self {
             spec,
+            path,
             filters,
             column,
             is_descending,
@@ -74,8 +87,8 @@ impl ListQuery {
         })
     }
 
-    pub(super) fn path(&self) -> &'static str {
-        self.spec.path
+    pub(super) fn path(&self) -> &str {
+        &self.path
     }
 
     /// The text of a filter; empty if it is not set.
@@ -145,8 +158,8 @@ impl ListQuery {
             .map(|(name, text)| format!("{name}={}", percent_encode(&text)))
             .collect();
         match pairs.as_slice() {
-            [] => self.spec.path.to_owned(),
-            pairs => format!("{}?{}", self.spec.path, pairs.join("&")),
+            [] => self.path.clone(),
+            pairs => format!("{}?{}", self.path, pairs.join("&")),
         }
     }
 

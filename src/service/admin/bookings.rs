@@ -235,7 +235,7 @@ impl Admin {
     }
 
     /// The subscriber of the parameter `number`.
-    fn subscriber_of(&self, number: &str) -> Result<String, AdminError> {
+    pub(super) fn subscriber_of(&self, number: &str) -> Result<String, AdminError> {
         let phone_numbers = self.context.catalog_context.phone_numbers;
         Ok(phone_numbers.subscriber_from_parameter("number", number)?)
     }

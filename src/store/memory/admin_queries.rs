@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::{MemoryStore, state::GroupState};
 use crate::{
     model::{
-        BookingId, Cursor, KeyName, ListRange, ListedBooking, Page, PoolUsage, Preview, ServiceId,
-        StoreError, Timestamp, Value,
+        AccessNumber, BookingId, Cursor, KeyName, ListRange, ListedBooking, NumberState, Page,
+        PoolUsage, Preview, ServiceId, StoreError, Timestamp, Value,
     },
     store::AdminQueries,
 };
@@ -86,6 +86,19 @@ impl AdminQueries for MemoryStore {
             bookings.map(|booking| ((*name).to_owned(), booking))
         });
         Ok(bookings.collect())
+    }
+
+    async fn number_states(
+        &self,
+        group: &str,
+        numbers: &[AccessNumber],
+    ) -> Result<Vec<NumberState>, StoreError> {
+        let state = self.state();
+        let group = state.groups.get(group);
+        let states = numbers
+            .iter()
+            .map(|number| group.map(|group| group.number_state(number)));
+        Ok(states.map(Option::unwrap_or_default).collect())
     }
 
     async fn booking(

@@ -1,5 +1,7 @@
 //! The admin queries in Redis: bookings, and previews of services.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use redis::{Cmd, FromRedisValue, cmd};
 
@@ -12,8 +14,8 @@ use super::{
 };
 use crate::{
     model::{
-        BookingId, Cursor, KeyName, ListRange, ListedBooking, Page, PoolUsage, Preview, ServiceId,
-        StoreError, Timestamp,
+        AccessNumber, BookingId, Cursor, KeyName, ListRange, ListedBooking, NumberState, Page,
+        PoolUsage, Preview, ServiceId, StoreError, Timestamp,
     },
     store::AdminQueries,
 };
@@ -21,7 +23,66 @@ use crate::{
 /// The maximum number of bytes that one script copies for previews, since Redis is blocked meanwhile.
 const MAX_PREVIEW_COPY_BYTES: usize = 1024 * 1024;
 
+/// The maximum number of numbers whose states are read by one pipeline.
+const MAX_NUMBERS_PER_BATCH: usize = 500;
+
+/// Scores of free numbers below this one are positions of numbers that were never used.
+const MIN_USED_SCORE: i64 = 1_000_000_000_000;
+
 impl RedisStore {
+    /// Reads the states of at most [`MAX_NUMBERS_PER_BATCH`] numbers.
+    async fn read_number_states(
+        &self,
+        group: &str,
+        numbers: &[AccessNumber],
+    ) -> Result<Vec<NumberState>, StoreError> {
+        let [free, _, _, _, index, ..] = self.keys.group(group);
+        let latest = numbers.iter().map(|number| {
+            let [min, max] = index_range(&number.subscriber);
+            let mut find = cmd("ZREVRANGEBYLEX");
+            find.arg(&index).arg(max).arg(min);
+            let limit = NumberState::MAX_COUNTED;
+            find.arg("LIMIT").arg(0).arg(limit).to_owned()
+        });
+        let scores = numbers
+            .iter()
+            .map(|number| cmd("ZSCORE").arg(&free).arg(&number.text).to_owned());
+        let (latest, scores) = tokio::try_join!(
+            self.query_each::<Vec<String>>(latest.collect()),
+            self.query_each::<Option<String>>(scores.collect()),
+        )?;
+        let first_ids = latest
+            .iter()
+            .filter_map(|found| booking_of_entry(found.first()?));
+        let ids = first_ids.map(|id| (group, id)).collect();
+        let mut bookings: HashMap<BookingId, ListedBooking> = HashMap::new();
+        for (_, booking) in self.read_bookings(ids).await? {
+            bookings.insert(booking.id.clone(), booking);
+        }
+        let states = latest.iter().zip(scores).map(|(found, score)| {
+            let id = found.first().and_then(|entry| booking_of_entry(entry));
+            let booking = id.and_then(|id| bookings.remove(&id));
+            let released = score.and_then(|score| self.time_of_score(&free, &score));
+            let booked = booking.as_ref().and_then(|booking| booking.id.booked_at());
+            NumberState {
+                bookings: if booking.is_some() { found.len() } else { 0 },
+                last_used: released.max(booked),
+                booking,
+            }
+        });
+        Ok(states.collect())
+    }
+
+    /// The time of the last release or allocation of a free number.
+    fn time_of_score(&self, key: &str, score: &str) -> Option<Timestamp> {
+        let millis = score
+            .parse()
+            .ok()
+            .filter(|millis| *millis >= MIN_USED_SCORE)?;
+        let time = Timestamp::from_millis(millis);
+        self.redis.translate_from_server(key, time).ok()
+    }
+
     /// Reads the existing ones of these bookings of groups, in this order.
     async fn read_bookings(
         &self,
@@ -130,9 +191,7 @@ impl AdminQueries for RedisStore {
         subscriber: &str,
         limit: usize,
     ) -> Result<Vec<(String, ListedBooking)>, StoreError> {
-        let min = ["[n\n", subscriber, "\n"].concat();
-        let mut max = ["(n\n", subscriber, "\n"].concat().into_bytes();
-        max.push(0xff);
+        let [min, max] = index_range(subscriber);
         let find = |group: &&str| {
             let [_, _, _, _, index, ..] = self.keys.group(group);
             let mut find = cmd("ZRANGEBYLEX");
@@ -141,10 +200,22 @@ impl AdminQueries for RedisStore {
         };
         let found: Vec<Vec<String>> = self.query_each(groups.iter().map(find).collect()).await?;
         let ids = groups.iter().zip(&found).flat_map(|(group, entries)| {
-            let ids = entries.iter().filter_map(|entry| entry.rsplit('\n').next());
-            ids.map(|id| (*group, BookingId::from(id.to_owned())))
+            let ids = entries.iter().filter_map(|entry| booking_of_entry(entry));
+            ids.map(|id| (*group, id))
         });
         self.read_bookings(ids.collect()).await
+    }
+
+    async fn number_states(
+        &self,
+        group: &str,
+        numbers: &[AccessNumber],
+    ) -> Result<Vec<NumberState>, StoreError> {
+        let mut states = Vec::with_capacity(numbers.len());
+        for batch in numbers.chunks(MAX_NUMBERS_PER_BATCH) {
+            states.extend(self.read_number_states(group, batch).await?);
+        }
+        Ok(states)
     }
 
     async fn booking(
@@ -208,6 +279,20 @@ pub(super) fn split_page(
     cursors.truncate(limit);
     let next = cursors.last().filter(|_| more).cloned();
     (cursors, next)
+}
+
+/// The range of the bookings of a number in the index of its group.
+fn index_range(subscriber: &str) -> [Vec<u8>; 2] {
+    let min = ["[n\n", subscriber, "\n"].concat().into_bytes();
+    let mut max = ["(n\n", subscriber, "\n"].concat().into_bytes();
+    max.push(0xff);
+    [min, max]
+}
+
+/// The booking of an entry of the index.
+fn booking_of_entry(entry: &str) -> Option<BookingId> {
+    let id = entry.rsplit('\n').next()?;
+    Some(BookingId::from(id.to_owned()))
 }
 
 fn parse_listed_booking(id: BookingId, text: &str, until: Timestamp) -> Option<ListedBooking> {

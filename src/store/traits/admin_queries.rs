@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use crate::model::{
-    BookingId, KeyName, ListRange, ListedBooking, Page, PoolUsage, Preview, ServiceId, StoreError,
-    Timestamp,
+    AccessNumber, BookingId, KeyName, ListRange, ListedBooking, NumberState, Page, PoolUsage,
+    Preview, ServiceId, StoreError, Timestamp,
 };
 use crate::store::Clock;
 
@@ -38,6 +38,14 @@ pub trait AdminQueries: Clock {
         subscriber: &str,
         limit: usize,
     ) -> Result<Vec<(String, ListedBooking)>, StoreError>;
+
+    /// Returns the states of these numbers of a group, in this order. They are read in batches, not atomically: three
+    /// pipelines for each batch. A number that the store does not have yet is free.
+    async fn number_states(
+        &self,
+        group: &str,
+        numbers: &[AccessNumber],
+    ) -> Result<Vec<NumberState>, StoreError>;
 
     /// Returns one booking of the group.
     async fn booking(

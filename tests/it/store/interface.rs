@@ -16,6 +16,7 @@ mod identifiers;
 mod key_kinds;
 mod key_limit;
 mod match_diagnostics;
+mod number_states;
 mod on_redis;
 mod rate_limit;
 mod service_list;

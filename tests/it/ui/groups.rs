@@ -1,4 +1,4 @@
-//! *Resource groups*: usage and bookings.
+//! *Resource groups*: usage, and the search of numbers.
 
 use reqwest::Method;
 
@@ -107,9 +107,9 @@ async fn invalid_number_in_search_is_rejected(app: TestApp) {
     let page = page_html(&response);
     let problem = between(page, "role=\"alert\">", "</p>");
     assert!(problem.contains("1000 bytes"), "{problem}");
-    assert!(!page.contains("No bookings"), "{page}");
+    assert!(!page.contains("No numbers"), "{page}");
     let page = session.page("/groups/zebra?number=8005550009").await;
-    assert!(page.contains("No bookings of this number."), "{page}");
+    assert!(page.contains("No numbers found."), "{page}");
 }
 
 #[tokio::test]

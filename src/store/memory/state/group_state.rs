@@ -9,7 +9,7 @@ use std::{
 use super::webhooks::NumberEvent;
 use crate::model::{
     AccessNumber, AllocationStrategy, BookedNumber, Booking, BookingId, BookingOwner,
-    BookingRequest, Group, ListedBooking, PoolUsage, ServiceId, Timestamp,
+    BookingRequest, Group, ListedBooking, NumberState, PoolUsage, ServiceId, Timestamp,
     webhook::{BookingWebhooks, EventType, WebhookEndpoint},
 };
 
@@ -293,6 +293,20 @@ impl GroupState {
             has_code: entry.code.is_some(),
             until: entry.until,
         })
+    }
+
+    /// Returns the state of a number.
+    pub(in crate::store::memory) fn number_state(&self, number: &AccessNumber) -> NumberState {
+        let ids = self.by_number.get(&number.subscriber);
+        let latest = ids.and_then(BTreeSet::last);
+        let released = self.free_keys.get(&number.text).map(|(used, _)| *used);
+        let released = released.filter(|used| *used > 0);
+        let released = released.map(Timestamp::from_millis);
+        NumberState {
+            booking: latest.and_then(|id| self.get(id)),
+            bookings: ids.map_or(0, |ids| ids.len().min(NumberState::MAX_COUNTED)),
+            last_used: released.max(latest.and_then(BookingId::booked_at)),
+        }
     }
 
     /// Returns all bookings.
