@@ -117,11 +117,15 @@ fn java(example: &RequestExample<'_>, url: &str) -> String {
         let encoded = r#"Base64.getEncoder().encodeToString("USER:PASSWORD".getBytes())"#;
         calls.push(format!(r#".header("Authorization", "Basic " + {encoded})"#));
     }
-    let publisher = compact_body(example).map_or_else(
-        || "HttpRequest.BodyPublishers.noBody()".to_owned(),
-        |body| format!("HttpRequest.BodyPublishers.ofString({})", quoted(&body)),
-    );
-    calls.push(format!(".method({}, {publisher})", quoted(example.method)));
+    let body = compact_body(example);
+    calls.push(match (example.method, body) {
+        ("GET" | "DELETE", None) => format!(".{}()", example.method),
+        (method, body) => {
+            let body = quoted(&body.unwrap_or_default());
+            let publisher = format!("HttpRequest.BodyPublishers.ofString({body})");
+            format!(".method({}, {publisher})", quoted(method))
+        }
+    });
     let imports = imports.iter().map(|name| format!("import {name};\n"));
     format!(
         "{}\nvar request = HttpRequest.newBuilder(URI.create({}))\n    {}\n    .build();\n\
