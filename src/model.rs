@@ -13,7 +13,7 @@ pub use self::{
         StoredEntry, Table,
     },
     consistency_report::{BookedNumber, ConsistencyReport},
-    failed_match::{FailedMatch, ListedFailedMatch, MatchFailure},
+    failed_match::{FailedMatch, FailedMatchPage, ListedFailedMatch, MatchFailure},
     hash::stable_hash,
     ids::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, RedactedId, ServiceId},
     list_range::{ExpiryOrder, ListRange},

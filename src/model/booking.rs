@@ -303,8 +303,17 @@ pub enum MatchResult {
     /// The call belongs to this service. Its number was released.
     Matched(ServiceId),
     /// No booking matches.
-    NoMatch,
-    /// Numbers that were parsed with these other regions may be booked: parse the call with them too,
-    /// and match again. Nothing changed.
-    OtherRegions(Vec<String>),
+    NoMatch {
+        /// Whether a booking fit except that it had expired. Redis releases those bookings with the match; the
+        /// embedded store has released them before, so it finds none.
+        has_expired: bool,
+    },
+    /// Numbers that were parsed with other regions may be booked: parse the call with them too, and match again. No
+    /// active booking changed.
+    OtherRegions {
+        /// The regions.
+        regions: Vec<String>,
+        /// As in [`Self::NoMatch`].
+        has_expired: bool,
+    },
 }

@@ -101,10 +101,14 @@ impl MatchFailure {
     }
 
     /// The failure of a match, given the reasons for which each booking of the number does not fit, newest first: that of
-    /// the newest booking with the fewest reasons.
+    /// the newest one of the closest bookings. A booking whose code and caller fit is closer than any other; then the
+    /// fewest reasons count.
     pub fn of_bookings<'a>(mismatches: impl IntoIterator<Item = &'a [Mismatch]>) -> Option<Self> {
         let unfit = mismatches.into_iter().filter(|reasons| !reasons.is_empty());
-        let closest = unfit.min_by_key(|reasons| reasons.len());
+        let of_call =
+            |reason: &&Mismatch| matches!(reason, Mismatch::OtherCode | Mismatch::OtherCaller);
+        let closest =
+            unfit.min_by_key(|reasons| (reasons.iter().filter(of_call).count(), reasons.len()));
         closest.and_then(Self::from_mismatches)
     }
 }
@@ -133,6 +137,15 @@ pub struct ListedFailedMatch {
     pub failed: FailedMatch,
 }
 
+/// A page of the list of failed matches.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct FailedMatchPage {
+    /// The matches, newest first. Entries that this version cannot read are omitted.
+    pub matches: Vec<ListedFailedMatch>,
+    /// The cursor of the next page; `None` on the last page.
+    pub next: Option<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +160,9 @@ mod tests {
         ];
         let failure = MatchFailure::of_bookings(reasons);
         assert_eq!(failure, Some(MatchFailure::OtherCaller));
+        let ended: &[Mismatch] = &[Mismatch::Expired, Mismatch::ServiceEnded];
+        let failure = MatchFailure::of_bookings(reasons.into_iter().chain([ended]));
+        assert_eq!(failure, Some(MatchFailure::Expired));
         let failure = MatchFailure::of_bookings(reasons.into_iter().take(1));
         assert_eq!(failure, Some(MatchFailure::OtherCodeAndCaller));
         assert_eq!(MatchFailure::of_bookings([]), None);

@@ -2,7 +2,9 @@
 //!
 //! Requests add failed matches to a queue; a task of the process determines the reason of each from the bookings of its
 //! number, and records them together, at most once a second. While more fail than the queue has room for, the others are
-//! only counted: a flood of failed matches costs Redis at most eleven small commands a second and replica.
+//! only counted. The bookings of a number are read by one command for each group that is searched: a flood of failed
+//! matches costs Redis at most a command a second and replica that appends, and [`MAX_PENDING`] times twice
+//! [`MAX_GROUPS`] that read, of which most find nothing.
 
 use std::{
     mem,
@@ -26,41 +28,70 @@ const MAX_LISTED: usize = 1_000;
 const MAX_PENDING: usize = 10;
 /// The time between two writes to the list.
 const RECORD_INTERVAL: Duration = Duration::from_secs(1);
-/// The number of bookings of a dialed number that are compared to determine a reason.
-const MAX_COMPARED: usize = 20;
+/// The number of bookings of a dialed number that are compared to determine a reason. If it has more, the reason is
+/// not determined.
+const MAX_COMPARED: usize = 200;
+/// The number of groups with the dialed number, and of other groups, whose bookings are read to determine a reason.
+const MAX_GROUPS: usize = 20;
+
+/// The reason of a failed match.
+pub(super) enum Reason {
+    Known(MatchFailure),
+    /// The bookings of the number in these groups show it.
+    OfBookings(SearchedGroups),
+}
+
+/// The groups in which the bookings of a number are compared with a call.
+pub(super) struct SearchedGroups {
+    /// The groups with the number.
+    current: Vec<String>,
+    /// Other groups, which count if those have no bookings of it.
+    others: Vec<String>,
+}
+
+impl Reason {
+    /// The reason that bookings in the groups with the number show or, if there are none, those in the first ones of the
+    /// other groups.
+    pub(super) fn of_bookings(current: Vec<String>, mut others: Vec<String>) -> Self {
+        others.truncate(MAX_GROUPS);
+        Self::OfBookings(SearchedGroups { current, others })
+    }
+}
 
 /// A failed match that is not in the list yet.
 pub(super) struct UnrecordedMatch {
     failed: FailedMatch,
     call: Call,
-    /// The groups with the number, whose bookings show the reason; empty if it is known.
-    groups: Vec<String>,
+    /// The groups whose bookings show the reason; `None` if it is known.
+    groups: Option<SearchedGroups>,
 }
 
 impl UnrecordedMatch {
-    /// A match that failed at `now`. If the `failure` is not known, the bookings in `groups` show it.
-    pub(super) fn new(
-        incoming: &IncomingCall<'_>,
-        now: Timestamp,
-        failure: Option<MatchFailure>,
-        groups: Vec<String>,
-    ) -> Self {
+    /// A match that failed at `now`.
+    pub(super) fn new(incoming: &IncomingCall<'_>, now: Timestamp, reason: Reason) -> Self {
         let caller = incoming.call.callers.first();
+        let (reason, groups) = match reason {
+            Reason::Known(failure) => (failure, None),
+            Reason::OfBookings(groups) => (MatchFailure::Undetermined, Some(groups)),
+        };
         Self {
             failed: FailedMatch {
                 time: now.to_string(),
                 access_number: incoming.dialed.to_owned(),
                 caller: caller.map(|caller| mask_subscriber(caller)),
                 has_code: incoming.call.code.is_some(),
-                reason: failure.unwrap_or(MatchFailure::Undetermined),
+                reason,
             },
             call: incoming.call.clone(),
-            groups: if failure.is_none() {
-                groups
-            } else {
-                Vec::new()
-            },
+            groups,
         }
+    }
+
+    /// Whether both matches were rejected because of the limit on failed matches of one number.
+    fn is_same_rejection(&self, other: &Self) -> bool {
+        let is_rejection = |one: &Self| one.failed.reason == MatchFailure::RateLimited;
+        let is_same_number = self.call.dialed.first() == other.call.dialed.first();
+        is_rejection(self) && is_rejection(other) && is_same_number
     }
 }
 
@@ -83,10 +114,14 @@ impl FailedMatches {
         }
     }
 
-    /// Adds a failed match. If there are too many of them, it is only counted.
+    /// Adds a failed match. It is only counted if there are too many of them, or if another call to the number that was
+    /// rejected because of the limit is in the queue: those say nothing new, and would displace others.
     pub(super) fn add(&self, unrecorded: UnrecordedMatch) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        if pending.len() < MAX_PENDING {
+        let is_repeated = pending
+            .iter()
+            .any(|other| unrecorded.is_same_rejection(other));
+        if pending.len() < MAX_PENDING && !is_repeated {
             pending.push(unrecorded);
             self.added.notify_one();
         } else {
@@ -122,7 +157,7 @@ impl FailedMatches {
             call,
             groups,
         } = unrecorded;
-        if !groups.is_empty() {
+        if let Some(groups) = groups {
             match find_reason(store, &call, &groups).await {
                 Ok(reason) => failed.reason = reason,
                 Err(error) => debug!(%error, "reason of a failed match not determined"),
@@ -137,13 +172,47 @@ impl FailedMatches {
 async fn find_reason(
     store: &dyn MatchDiagnosticsStore,
     call: &Call,
-    groups: &[String],
+    groups: &SearchedGroups,
 ) -> Result<MatchFailure, StoreError> {
+    let SearchedGroups { current, others } = groups;
+    if current.len() > MAX_GROUPS {
+        return Ok(MatchFailure::Undetermined);
+    }
+    let mut candidates = read_candidates(store, call, current).await?;
+    if candidates.as_ref().is_some_and(Vec::is_empty) {
+        candidates = read_candidates(store, call, others).await?;
+    }
+    match candidates {
+        None => Ok(MatchFailure::Undetermined),
+        Some(none) if none.is_empty() && current.is_empty() => Ok(MatchFailure::UnknownNumber),
+        Some(candidates) => compare(store, call, candidates).await,
+    }
+}
+
+/// All bookings of the dialed number in these groups; `None` if there are more than [`MAX_COMPARED`].
+async fn read_candidates(
+    store: &dyn MatchDiagnosticsStore,
+    call: &Call,
+    groups: &[String],
+) -> Result<Option<Vec<MatchCandidate>>, StoreError> {
     let mut candidates = Vec::new();
     for group in groups {
-        let found = store.match_candidates(group, &call.dialed, MAX_COMPARED);
-        candidates.extend(found.await?.bookings);
+        let limit = MAX_COMPARED.saturating_sub(candidates.len());
+        let found = store.match_candidates(group, &call.dialed, limit).await?;
+        if !found.is_complete {
+            return Ok(None);
+        }
+        candidates.extend(found.bookings);
     }
+    Ok(Some(candidates))
+}
+
+/// The reason for which a call matched none of these bookings, which are all of its number.
+async fn compare(
+    store: &dyn MatchDiagnosticsStore,
+    call: &Call,
+    mut candidates: Vec<MatchCandidate>,
+) -> Result<MatchFailure, StoreError> {
     candidates.sort_by(|a, b| b.id.cmp(&a.id));
     let mismatches = |candidate: &MatchCandidate| -> Vec<Mismatch> {
         call.mismatches(candidate.compared(), || true).collect()
@@ -181,9 +250,34 @@ mod tests {
         let incoming = IncomingCall::parse(phone_numbers, Some("8005550001"), None).unwrap();
         for _ in 0..MAX_PENDING + 5 {
             let now = Timestamp::default();
-            failed_matches.add(UnrecordedMatch::new(&incoming, now, None, Vec::new()));
+            let reason = Reason::of_bookings(Vec::new(), Vec::new());
+            failed_matches.add(UnrecordedMatch::new(&incoming, now, reason));
         }
         assert_eq!(failed_matches.pending.lock().unwrap().len(), MAX_PENDING);
         assert_eq!(metrics.failures(MatchFailure::Undetermined), 5);
+    }
+
+    #[test]
+    fn repeated_rejections_of_a_number_leave_room_for_others() {
+        let metrics = MatchMetrics::default();
+        let failed_matches = FailedMatches::new(&metrics);
+        let add = |dialed, failure| {
+            let phone_numbers = PhoneNumbers::new(Region::US);
+            let incoming = IncomingCall::parse(phone_numbers, Some(dialed), None).unwrap();
+            let (now, reason) = (Timestamp::default(), Reason::Known(failure));
+            failed_matches.add(UnrecordedMatch::new(&incoming, now, reason));
+        };
+        for dialed in ["8005550001", "+1 800 555 0001"].repeat(MAX_PENDING) {
+            add(dialed, MatchFailure::RateLimited);
+        }
+        add("8005550002", MatchFailure::RateLimited);
+        for _ in 0..2 {
+            add("8005550001", MatchFailure::CallerNotComparable);
+        }
+        let pending = failed_matches.pending.lock().unwrap();
+        let reasons: Vec<_> = pending.iter().map(|one| one.failed.reason).collect();
+        let (rejected, withheld) = (MatchFailure::RateLimited, MatchFailure::CallerNotComparable);
+        assert_eq!(reasons, [rejected, rejected, withheld, withheld]);
+        assert_eq!(metrics.failures(rejected), 2 * MAX_PENDING as u64 - 1);
     }
 }

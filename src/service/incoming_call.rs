@@ -19,6 +19,14 @@ pub(super) struct IncomingCall<'a> {
     pub(super) call: Call,
 }
 
+/// The error for an `_access_code` that is present, but empty: it would match any booking of the number.
+pub(super) fn blank_code() -> ServiceError {
+    ServiceError::InvalidParameter(
+        "_access_code is empty; expected a code, or omit the parameter (the option _allow_empty_access_code permits empty codes)"
+            .to_owned(),
+    )
+}
+
 impl<'a> IncomingCall<'a> {
     /// Parses the parameters `_access_number` and `_phone_number`.
     ///

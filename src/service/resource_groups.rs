@@ -82,12 +82,12 @@ impl ResourceGroups {
     }
 
     /// The groups that have a number, and all other groups, in which it can still be booked from before a change of
-    /// the catalog.
+    /// the catalog: first the deleted ones.
     pub(super) fn partition_by_number(&self, subscriber: &str) -> (Vec<String>, Vec<String>) {
         let current = self.by_subscriber.get(subscriber);
         let current = current.cloned().unwrap_or_default();
         let others = self.groups.keys().filter(|name| !current.contains(name));
-        let others = others.chain(&self.retired).cloned().collect();
+        let others = self.retired.iter().chain(others).cloned().collect();
         (current, others)
     }
 

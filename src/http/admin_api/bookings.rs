@@ -29,7 +29,7 @@ pub(in crate::http) struct BookingResponse {
     number: String,
     /// The id of the service
     service: String,
-    /// The expected caller; null if any caller matches
+    /// The expected caller; null if there is none: then only calls without a caller fit
     #[schema(required)]
     caller: Option<String>,
     /// Whether the caller has to key in an access code

@@ -57,7 +57,8 @@ pub(in crate::http) async fn explain_match(
     tag = "matches",
     summary = "List failed matches",
     description = "The last 1,000 calls that matched no booking, newest first, within a second. Of each replica at most \
-                   ten a second are listed. Callers are masked.",
+                   ten a second are listed, and of the calls to a number that the limit on failed matches rejects one \
+                   a second. Callers are masked.",
     params(AuditLogQuery),
     responses(
         (status = 200, description = "A page of failed matches", body = FailedMatchPageResponse),
@@ -72,6 +73,6 @@ pub(in crate::http) async fn list_failed_matches(
     let query = body::parse_query(&state, &request)?;
     let (after, limit) = (parse_cursor(&query)?, page_size(&query)?);
     let admin = admin_service(&state)?;
-    let (listed, next) = admin.failed_matches(after, limit).await?;
-    response::json_from(&FailedMatchPageResponse::new(listed, next))
+    let page = admin.failed_matches(after, limit).await?;
+    response::json_from(&FailedMatchPageResponse::new(page))
 }

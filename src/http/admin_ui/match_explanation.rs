@@ -16,7 +16,7 @@ use crate::{
         admin_api::{self, audit_log::parse_cursor},
         body,
     },
-    model::{FailedMatch, ListedFailedMatch},
+    model::{FailedMatch, FailedMatchPage, MatchFailure},
     service::{ExplainedBooking, FieldValue, FormData, MatchExplanation},
 };
 
@@ -32,14 +32,22 @@ struct MatchExplanationPage {
     access_code: String,
     problem: String,
     explanation: Option<MatchExplanation>,
-    failed_matches: Vec<ListedFailedMatch>,
+    failed: FailedMatchPage,
     /// Page size.
     limit: usize,
     is_first: bool,
-    next: Option<String>,
 }
 
 impl MatchExplanation {
+    /// The outcome, before its message.
+    fn outcome(&self) -> &'static str {
+        match self.failure {
+            None => "Match",
+            Some(MatchFailure::Undetermined) => "Not determined",
+            Some(_) => "No match",
+        }
+    }
+
     /// The time until a booking expires.
     fn time_remaining(&self, explained: &ExplainedBooking) -> String {
         if explained.booking.has_expired {
@@ -61,6 +69,14 @@ impl FailedMatch {
 }
 
 impl MatchExplanationPage {
+    /// The parameter of the links to other pages of the list that keeps the number in the form.
+    fn form_query(&self) -> String {
+        if self.access_number.is_empty() {
+            return String::new();
+        }
+        format!("&_access_number={}", percent_encode(&self.access_number))
+    }
+
     /// The page with the fields of `form`, and the failed matches of a page of `query`.
     async fn load(
         state: &AppState,
@@ -70,7 +86,7 @@ impl MatchExplanationPage {
     ) -> Result<Self, ApiError> {
         let (after, limit) = (parse_cursor(query)?, admin_api::page_size(query)?);
         let admin = admin_api::admin_service(state)?;
-        let (failed_matches, next) = admin.failed_matches(after, limit).await?;
+        let failed = admin.failed_matches(after, limit).await?;
         let text = |name| form.text(name).unwrap_or_default().to_owned();
         let [access_number, phone_number, access_code] = FIELDS.map(text);
         Ok(Self {
@@ -80,10 +96,9 @@ impl MatchExplanationPage {
             access_code,
             problem: String::new(),
             explanation: None,
-            failed_matches,
+            failed,
             limit,
             is_first: after.is_none(),
-            next,
         })
     }
 }
@@ -110,6 +125,10 @@ pub(super) async fn explain_match(
     let mut call = FormData::default();
     for name in FIELDS {
         let text = form.text(name).trim().to_owned();
+        // Fields that are not filled in are no parameters.
+        if text.is_empty() {
+            continue;
+        }
         call.insert(name.to_owned(), FieldValue::Text(text));
     }
     let explained = admin_api::admin_service(&state)?.explain_match(&call).await;

@@ -5,10 +5,14 @@ use std::collections::HashSet;
 use super::{Admin, AdminError};
 use crate::{
     model::{
-        ListedFailedMatch, MatchCandidate, MatchFailure, Mismatch, ServiceId, StoreError,
-        Timestamp, newest_match,
+        FailedMatchPage, MatchCandidate, MatchFailure, Mismatch, ServiceId, StoreError, Timestamp,
+        newest_match,
     },
-    service::{FormData, incoming_call::IncomingCall, phone_numbers::mask_subscriber},
+    service::{
+        FormData,
+        incoming_call::{IncomingCall, blank_code},
+        phone_numbers::mask_subscriber,
+    },
 };
 
 /// The number of bookings of a number in a group that an explanation lists.
@@ -27,7 +31,7 @@ pub struct MatchExplanation {
     pub groups: Vec<String>,
     /// The bookings of the number that were considered, newest first.
     pub bookings: Vec<ExplainedBooking>,
-    /// Whether these are all of them.
+    /// Whether these are all of them. If not, none is marked: a booking that is not listed may be matched.
     pub is_complete: bool,
     /// Why no booking would be matched; `None` if one would.
     pub failure: Option<MatchFailure>,
@@ -61,12 +65,12 @@ struct Considered {
 }
 
 impl Considered {
-    /// Compares the call with each booking, newest first.
+    /// Compares the call with each booking, newest first. One is marked as the match only if these are all bookings.
     fn explain(mut self, incoming: &IncomingCall<'_>) -> Vec<ExplainedBooking> {
         self.bookings.sort_by(|a, b| b.id.cmp(&a.id));
         let is_active = |id: &ServiceId| self.active.contains(id);
         let matched = newest_match(&incoming.call, &self.bookings, is_active);
-        let matched = matched.filter(|_| !incoming.is_caller_withheld);
+        let matched = matched.filter(|_| self.is_complete && !incoming.is_caller_withheld);
         let matched = matched.map(|matched| (matched.group.clone(), matched.id.clone()));
         let explain = |booking: MatchCandidate| {
             let compared = booking.compared();
@@ -93,22 +97,26 @@ impl Admin {
     /// Explains which booking a call with the parameters of `match-interaction` would match. Nothing changes.
     ///
     /// # Errors
-    /// [`AdminError::Service`] for an invalid parameter and errors of the store.
+    /// [`AdminError::Service`] for an invalid parameter, as in a match, and errors of the store.
     pub async fn explain_match(&self, form: &FormData) -> Result<MatchExplanation, AdminError> {
+        let code = form.text("_access_code");
+        if code.is_some_and(|code| code.trim().is_empty()) {
+            return Err(blank_code().into());
+        }
         let text = |name| form.text(name).filter(|text| !text.trim().is_empty());
         let phone_numbers = self.context.catalog_context.phone_numbers;
         let (dialed, caller) = (text("_access_number"), text("_phone_number"));
         let mut incoming = IncomingCall::parse(phone_numbers, dialed, caller)?;
-        incoming.set_code(text("_access_code"));
+        incoming.set_code(code);
         let catalog = self.context.current_catalog.load();
         let groups = catalog.resource_groups();
         let (current_groups, other_groups) = groups.partition_by_number(&incoming.subscriber);
         let considered = self.consider(&current_groups, &mut incoming).await?;
         let mut is_complete = considered.is_complete;
         let mut bookings = considered.explain(&incoming);
-        if !bookings.iter().any(|booking| booking.is_match) {
+        if is_complete && !bookings.iter().any(|booking| booking.is_match) {
             let others = self.consider(&other_groups, &mut incoming).await?;
-            is_complete &= others.is_complete;
+            is_complete = others.is_complete;
             bookings.extend(others.explain(&incoming));
         }
         Ok(MatchExplanation {
@@ -170,7 +178,7 @@ impl Admin {
         Ok(considered)
     }
 
-    /// At most `limit` failed matches before the cursor `before`, newest first, and the cursor of the next page.
+    /// At most `limit` failed matches before the cursor `before`, newest first.
     ///
     /// # Errors
     /// [`AdminError::Service`] for errors of the store.
@@ -178,11 +186,8 @@ impl Admin {
         &self,
         before: Option<&str>,
         limit: usize,
-    ) -> Result<(Vec<ListedFailedMatch>, Option<String>), AdminError> {
-        let failed = self.store.failed_matches(before, limit).await?;
-        let next = failed.last().filter(|_| failed.len() == limit);
-        let next = next.map(|last| last.id.clone());
-        Ok((failed, next))
+    ) -> Result<FailedMatchPage, AdminError> {
+        Ok(self.store.failed_matches(before, limit).await?)
     }
 }
 

@@ -10,7 +10,7 @@ impl MatchExplanation {
         match self.failure {
             None => "A match would take the booking that is marked.".to_owned(),
             Some(MatchFailure::Undetermined) => {
-                "None of the newest bookings fits, and the number has more bookings than are listed."
+                "The number has more bookings than are listed, and a match may take one of the others."
                     .to_owned()
             }
             Some(failure) => failure.description().to_owned(),
@@ -22,6 +22,9 @@ impl MatchExplanation {
     pub fn message_of(&self, booking: &ExplainedBooking) -> String {
         if booking.is_match {
             return "A match would take this booking.".to_owned();
+        }
+        if booking.mismatches.is_empty() && !self.is_complete {
+            return "It fits, but a booking that is not listed may be matched first.".to_owned();
         }
         if booking.mismatches.is_empty() {
             return "It fits, but another booking is matched first.".to_owned();

@@ -3,9 +3,15 @@
 use crate::{
     model::{MatchFailure, MatchResult, ReadAll, ServiceId, StorageRead, StoreError},
     service::{
-        ServiceError, create::PendingCreate, create_response::CreateResponseBody,
-        failed_matches::UnrecordedMatch, incoming_call::IncomingCall, parameters::Parameters,
-        parse_value::parse_boolean, rate_limit::Attempt, storage::MAX_UNRESERVED_BYTES,
+        ServiceError,
+        create::PendingCreate,
+        create_response::CreateResponseBody,
+        failed_matches::{Reason, UnrecordedMatch},
+        incoming_call::{IncomingCall, blank_code},
+        parameters::Parameters,
+        parse_value::parse_boolean,
+        rate_limit::Attempt,
+        storage::MAX_UNRESERVED_BYTES,
     },
 };
 
@@ -29,7 +35,7 @@ impl PendingCreate {
         let attempt = Attempt::begin_match(store, limits, &incoming.subscriber).await;
         let attempt = attempt.inspect_err(|error| {
             if matches!(error, ServiceError::RateLimited { .. }) {
-                self.record_failure(&incoming, Some(MatchFailure::RateLimited), Vec::new());
+                self.record_failure(&incoming, Reason::Known(MatchFailure::RateLimited));
             }
         })?;
         let response = self
@@ -50,20 +56,25 @@ impl PendingCreate {
         let no_match =
             |incoming: &IncomingCall<'_>| ServiceError::NoMatch(incoming.subscriber.clone());
         if incoming.is_caller_withheld {
-            let failure = MatchFailure::CallerNotComparable;
-            self.record_failure(incoming, Some(failure), Vec::new());
+            let reason = Reason::Known(MatchFailure::CallerNotComparable);
+            self.record_failure(incoming, reason);
             return Err(no_match(incoming));
         }
+        let mut has_expired = false;
         loop {
-            let mut found = self.match_call(&current_groups, incoming).await?;
+            let found = self.match_call(&current_groups, incoming, &mut has_expired);
+            let mut found = found.await?;
             if found.is_none() {
-                found = self.match_call(&other_groups, incoming).await?;
+                let others = self.match_call(&other_groups, incoming, &mut has_expired);
+                found = others.await?;
             }
             let Some(id) = found else {
-                let failure = current_groups
-                    .is_empty()
-                    .then_some(MatchFailure::UnknownNumber);
-                self.record_failure(incoming, failure, current_groups);
+                let reason = if has_expired {
+                    Reason::Known(MatchFailure::Expired)
+                } else {
+                    Reason::of_bookings(current_groups, other_groups)
+                };
+                self.record_failure(incoming, reason);
                 return Err(no_match(incoming));
             };
             // If the service has ended in the meantime, the next newest booking counts.
@@ -73,16 +84,10 @@ impl PendingCreate {
         }
     }
 
-    /// Adds a match that failed to the list of failed ones. If the `failure` is not known, it is determined from the
-    /// bookings in `groups`.
-    fn record_failure(
-        &self,
-        incoming: &IncomingCall<'_>,
-        failure: Option<MatchFailure>,
-        groups: Vec<String>,
-    ) {
+    /// Adds a match that failed to the list of failed ones.
+    fn record_failure(&self, incoming: &IncomingCall<'_>, reason: Reason) {
         if let Ok(now) = self.context.store.now() {
-            let unrecorded = UnrecordedMatch::new(incoming, now, failure, groups);
+            let unrecorded = UnrecordedMatch::new(incoming, now, reason);
             self.context.failed_matches.add(unrecorded);
         }
     }
@@ -99,31 +104,35 @@ impl PendingCreate {
             let option = "_allow_empty_access_code";
             let allowed = self.definition.option(option);
             if !allowed.map_or(Ok(false), |value| parse_boolean(option, value))? {
-                return Err(ServiceError::InvalidParameter(format!(
-                    "{name} is empty; expected a code, or omit the parameter (the option {option} permits empty codes)"
-                )));
+                return Err(blank_code());
             }
         }
         Ok(code)
     }
 
     /// Matches a call in `groups`. If the groups have bookings of other regions, the numbers are parsed under those
-    /// regions too.
+    /// regions too. Sets `has_expired` if a booking fit except that it had expired.
     async fn match_call(
         &self,
         groups: &[String],
         incoming: &mut IncomingCall<'_>,
+        has_expired: &mut bool,
     ) -> Result<Option<ServiceId>, StoreError> {
         loop {
-            match self
-                .context
-                .store
-                .match_call(groups, &incoming.call)
-                .await?
-            {
+            let (store, call) = (&self.context.store, &incoming.call);
+            match store.match_call(groups, call).await? {
                 MatchResult::Matched(id) => return Ok(Some(id)),
-                MatchResult::NoMatch => return Ok(None),
-                MatchResult::OtherRegions(regions) => {
+                MatchResult::NoMatch {
+                    has_expired: expired,
+                } => {
+                    *has_expired |= expired;
+                    return Ok(None);
+                }
+                MatchResult::OtherRegions {
+                    regions,
+                    has_expired: expired,
+                } => {
+                    *has_expired |= expired;
                     for region in regions {
                         incoming.add_region(region);
                     }

@@ -69,6 +69,9 @@ impl BookingStore for MemoryStore {
     async fn match_call(&self, groups: &[String], call: &Call) -> Result<MatchResult, StoreError> {
         // All numbers are parsed with the same region: the default region of a process never changes.
         let found = self.state().match_call(groups, call);
-        Ok(found.map_or(MatchResult::NoMatch, MatchResult::Matched))
+        Ok(found.map_or(
+            MatchResult::NoMatch { has_expired: false },
+            MatchResult::Matched,
+        ))
     }
 }

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use crate::{
-    model::{FailedMatch, ListedFailedMatch, MatchCandidates, ServiceId, StoreError},
+    model::{
+        FailedMatch, FailedMatchPage, ListedFailedMatch, MatchCandidates, ServiceId, StoreError,
+    },
     store::MatchDiagnosticsStore,
 };
 
@@ -50,10 +52,13 @@ impl MatchDiagnosticsStore for MemoryStore {
         &self,
         before: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<ListedFailedMatch>, StoreError> {
+    ) -> Result<FailedMatchPage, StoreError> {
         let state = self.state();
         let entries = state.failed_matches.entries.iter();
         let entries = entries.filter(|entry| before.is_none_or(|before| *entry.id < *before));
-        Ok(entries.take(limit).cloned().collect())
+        let matches: Vec<ListedFailedMatch> = entries.take(limit).cloned().collect();
+        let last = matches.last().filter(|_| matches.len() == limit);
+        let next = last.map(|last| last.id.clone());
+        Ok(FailedMatchPage { matches, next })
     }
 }

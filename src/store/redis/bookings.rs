@@ -74,16 +74,19 @@ impl BookingStore for RedisStore {
     /// active service are skipped: the service may be about to be created; if it has ended, the cleanup
     /// releases the booking.
     async fn match_call(&self, groups: &[String], call: &Call) -> Result<MatchResult, StoreError> {
-        let mut before: Option<BookingId> = None;
+        let (mut before, mut has_expired) = (None, false);
         loop {
-            let (booking, group, id) =
-                match self.newest_match(groups, call, before.as_ref()).await? {
-                    BookingMatch::Booking(booking, group, id) => (booking, group, id),
-                    BookingMatch::NoMatch => return Ok(MatchResult::NoMatch),
-                    BookingMatch::OtherRegions(regions) => {
-                        return Ok(MatchResult::OtherRegions(regions));
-                    }
-                };
+            let newest = self.newest_match(groups, call, before.as_ref(), &mut has_expired);
+            let (booking, group, id) = match newest.await? {
+                BookingMatch::Booking(booking, group, id) => (booking, group, id),
+                BookingMatch::NoMatch => return Ok(MatchResult::NoMatch { has_expired }),
+                BookingMatch::OtherRegions(regions) => {
+                    return Ok(MatchResult::OtherRegions {
+                        regions,
+                        has_expired,
+                    });
+                }
+            };
             if self.definition(&id).await?.is_none() {
                 before = Some(booking);
                 continue;

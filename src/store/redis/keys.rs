@@ -31,7 +31,7 @@
 //! atomically. In a tag, `%` and `}` of a name are encoded as `%25` and `%7D`. Names of user data never begin
 //! with `_`, so they cannot collide with internal fields.
 
-use std::{borrow::Cow, fmt::Display};
+use std::fmt::Display;
 
 use crate::model::{
     BlobId, IdempotencyKey, RateLimitKey, ServiceId,
@@ -41,6 +41,7 @@ use crate::model::{
     webhook::WebhookEndpoint,
 };
 
+use self::tag::{decode_tag, encode_tag, escape_pattern};
 pub(super) use self::{
     field::{
         BACKEND, CHAT_PRESENCE, CHAT_SUMMARY, CHAT_VERSION, CLAIM, COMET_VERSION, CREATED,
@@ -55,6 +56,7 @@ pub(super) use self::{
 
 mod field;
 mod owned_resource;
+mod tag;
 
 /// The number of shards of the cleanup index, and of the list of services.
 pub(super) const SHARDS: u64 = 64;
@@ -307,14 +309,7 @@ impl Keys {
     }
 
     fn scan_pattern(&self, keys: &str) -> String {
-        let mut pattern = String::new();
-        for character in self.prefix.chars() {
-            if matches!(character, '*' | '?' | '[' | ']' | '\\' | '^') {
-                pattern.push('\\');
-            }
-            pattern.push(character);
-        }
-        pattern + keys
+        escape_pattern(&self.prefix) + keys
     }
 
     /// Extracts the id from a key of [`Keys::owned`].
@@ -322,27 +317,6 @@ impl Keys {
         let rest = key.strip_prefix(&self.prefix)?.strip_prefix("own:{")?;
         Some(ServiceId::from(decode_tag(rest.strip_suffix('}')?)))
     }
-}
-
-/// Encodes a name as a hash tag. Generated ids remain as they are. Names from clients may contain a
-/// brace, which would end the tag early, or be empty, which is no tag: related keys would then not share
-/// a slot.
-fn encode_tag(name: &str) -> Cow<'_, str> {
-    if name.is_empty() {
-        return Cow::Borrowed("%");
-    }
-    if name.contains(['%', '}']) {
-        return Cow::Owned(name.replace('%', "%25").replace('}', "%7D"));
-    }
-    Cow::Borrowed(name)
-}
-
-/// Decodes a hash tag.
-fn decode_tag(tag: &str) -> String {
-    if tag == "%" {
-        return String::new();
-    }
-    tag.replace("%7D", "}").replace("%25", "%")
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     model::{
-        BookingId, FailedMatch, ListedFailedMatch, MatchCandidate, MatchCandidates, ServiceId,
-        StoreError, Timestamp,
+        BookingId, FailedMatch, FailedMatchPage, ListedFailedMatch, MatchCandidate,
+        MatchCandidates, ServiceId, StoreError, Timestamp,
     },
     store::MatchDiagnosticsStore,
 };
@@ -77,19 +77,24 @@ impl MatchDiagnosticsStore for RedisStore {
         &self,
         before: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<ListedFailedMatch>, StoreError> {
+    ) -> Result<FailedMatchPage, StoreError> {
         let mut read = cmd("XREVRANGE");
         read.arg(self.keys.failed_matches());
         read.arg(before.map_or_else(|| "+".to_owned(), |id| format!("({id}")));
         read.arg("-").arg("COUNT").arg(limit);
         let entries: Vec<(String, Value)> = self.redis.query(&read).await?;
+        let last = entries.last().filter(|_| entries.len() == limit);
+        let next = last.map(|(id, _)| id.clone());
         let listed = entries.into_iter().filter_map(|(id, fields)| {
             let fields = Vec::<String>::from_redis_value(fields).ok()?;
             // An entry of a later version may be unreadable.
             let failed = serde_json::from_str(fields.get(1)?).ok()?;
             Some(ListedFailedMatch { id, failed })
         });
-        Ok(listed.collect())
+        Ok(FailedMatchPage {
+            matches: listed.collect(),
+            next,
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::model::{FailedMatch, ListedFailedMatch, MatchCandidates, ServiceId, StoreError};
+use crate::model::{FailedMatch, FailedMatchPage, MatchCandidates, ServiceId, StoreError};
 use crate::store::Clock;
 
 /// The store's queries about matches.
@@ -28,10 +28,10 @@ pub trait MatchDiagnosticsStore: Clock {
         limit: usize,
     ) -> Result<(), StoreError>;
 
-    /// Returns at most `limit` failed matches, newest first: those before the entry `before`, or the newest.
+    /// Returns a page of at most `limit` failed matches, newest first: those before the entry `before`, or the newest.
     async fn failed_matches(
         &self,
         before: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<ListedFailedMatch>, StoreError>;
+    ) -> Result<FailedMatchPage, StoreError>;
 }

@@ -283,7 +283,7 @@ async fn match_skips_expired_and_pending_bookings() {
         assert_eq!(found, MatchResult::Matched(id), "{name}");
         assert_eq!(
             store.match_call(&groups, &call).await.unwrap(),
-            MatchResult::NoMatch,
+            MatchResult::NoMatch { has_expired: false },
             "{name}"
         );
         // Bookings of pending creates are unchanged.

@@ -24,6 +24,7 @@ in_a_browser!(an_operator_explains_a_failed_match_with_the_keyboard);
 on_redis_only!(
     an_empty_list_and_invalid_calls_are_explained,
     failed_matches_are_text,
+    links_to_other_pages_keep_the_number,
 );
 
 const PAGE: &str = "/match-explanation";
@@ -143,7 +144,12 @@ async fn an_empty_list_and_invalid_calls_are_explained(app: TestApp) {
         .submit_fields(PAGE, &[("_access_number", "1")])
         .await;
     assert_eq!(forged.status, 403, "{}", forged.text());
-    let response = session.submit_form(PAGE, &[("_access_number", "1")]).await;
+    let form = [
+        ("_access_number", "1"),
+        ("_phone_number", ""),
+        ("_access_code", " "),
+    ];
+    let response = session.submit_form(PAGE, &form).await;
     let page = page_html(&response);
     for shown in [
         "No resource group has the number.",
@@ -167,4 +173,27 @@ async fn failed_matches_are_text(app: TestApp) {
         .page(&format!("{PAGE}?_access_number=%3Cb%3E1"))
         .await;
     assert!(page.contains("value=\"&#60;b&#62;1\""), "{page}");
+}
+
+async fn links_to_other_pages_keep_the_number(app: TestApp) {
+    let app = start_admin(&app).await;
+    let session = AdminSession::sign_in(&app).await;
+    for _ in 0..2 {
+        fail_to_match(&app, "_access_number=8001112222").await;
+    }
+    let page = format!("{PAGE}?_access_number=%2B1%20800&limit=1");
+    let page = eventually("the list has another page", async || {
+        let page = session.page(&page).await;
+        page.contains("rel=\"next\"").then_some(page)
+    })
+    .await;
+    let (_, link) = page.split_once("rel=\"next\" href=\"").unwrap();
+    let link = link.split_once('"').unwrap().0.replace("&amp;", "&");
+    let link = link.replace("&#38;", "&");
+    assert!(link.ends_with("&_access_number=%2B1%20800"), "{link}");
+    let (_, rest) = link.split_once(PAGE).unwrap();
+    let page = session.page(&format!("{PAGE}{rest}")).await;
+    assert!(page.contains("value=\"+1 800\""), "{page}");
+    let first = "?limit=1&#38;_access_number=%2B1%20800\">First page";
+    assert!(page.contains(first), "{page}");
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    model::{ListedFailedMatch, MatchFailure, Mismatch, Timestamp},
+    model::{FailedMatchPage, MatchFailure, Mismatch, Timestamp},
     service::{ExplainedBooking, MatchExplanation},
 };
 
@@ -24,7 +24,8 @@ pub(super) struct MatchExplanationResponse {
     failure: Option<&'static str>,
     /// The result in a sentence
     message: String,
-    /// Whether `bookings` are all bookings of the number. At most 1,000 of each group are listed
+    /// Whether `bookings` are all bookings of the number. At most 1,000 of each group are listed; if there are more, no
+    /// booking is marked as the match, and `failure` is `undetermined`
     is_complete: bool,
     /// The bookings that were considered, newest first: those in the groups with the number and, if none of them fits,
     /// those in other groups
@@ -158,8 +159,8 @@ impl ExplainedBookingResponse {
 }
 
 impl FailedMatchPageResponse {
-    pub(super) fn new(listed: Vec<ListedFailedMatch>, next: Option<String>) -> Self {
-        let entries = listed.into_iter().map(|entry| FailedMatchResponse {
+    pub(super) fn new(page: FailedMatchPage) -> Self {
+        let entries = page.matches.into_iter().map(|entry| FailedMatchResponse {
             time: entry.failed.time,
             access_number: entry.failed.access_number,
             caller: entry.failed.caller,
@@ -168,7 +169,7 @@ impl FailedMatchPageResponse {
         });
         Self {
             failed_matches: entries.collect(),
-            next,
+            next: page.next,
         }
     }
 }

@@ -19,16 +19,19 @@ pub(super) enum BookingMatch<'a> {
 }
 
 impl RedisStore {
-    /// Returns the newest booking in any of these groups that matches a call and is older than `before`.
+    /// Returns the newest booking in any of these groups that matches a call and is older than `before`. Sets
+    /// `has_expired` if a booking fit except that it had expired; it was released.
     pub(super) async fn newest_match<'a>(
         &self,
         groups: &'a [String],
         call: &Call,
         before: Option<&BookingId>,
+        has_expired: &mut bool,
     ) -> Result<BookingMatch<'a>, StoreError> {
         let mut newest = BookingMatch::NoMatch;
         for group in groups {
-            let found = self.match_in_group(group, call, before).await?;
+            let found = self.match_in_group(group, call, before, has_expired);
+            let found = found.await?;
             match (&found, &newest) {
                 (BookingMatch::OtherRegions(_), _) => return Ok(found),
                 (BookingMatch::Booking(booking, ..), BookingMatch::Booking(other, ..))
@@ -45,6 +48,7 @@ impl RedisStore {
         group: &'a String,
         call: &Call,
         before: Option<&BookingId>,
+        has_expired: &mut bool,
     ) -> Result<BookingMatch<'a>, StoreError> {
         loop {
             let mut search = evalsha(&MATCH_BOOKING, &self.keys.group(group));
@@ -59,8 +63,11 @@ impl RedisStore {
                         .map_err(|found| StoreError::Corrupt(format!("booking: {found:?}")))?;
                     return Ok(BookingMatch::Booking(booking.into(), group, service.into()));
                 }
-                ScriptReply::Refused(_) => return Ok(BookingMatch::NoMatch),
-                ScriptReply::Retry(regions) if regions.is_empty() => {}
+                ScriptReply::Refused(expired) => {
+                    *has_expired |= expired.first().is_some_and(|count| count != "0");
+                    return Ok(BookingMatch::NoMatch);
+                }
+                ScriptReply::Retry(regions) if regions.is_empty() => *has_expired = true,
                 ScriptReply::Retry(regions) => return Ok(BookingMatch::OtherRegions(regions)),
                 other => return Err(other.unexpected()),
             }

@@ -3,12 +3,12 @@
 -- returns nothing: it defines functions
 -- cost    O(log n) per booking
 
--- Releases the number of a booking. Idempotent. `reason` is the letter of its event; an expired booking that was not
--- matched has lapsed.
+-- Releases the number of a booking and returns the booking, or nil if it does not exist. `reason` is the letter of its
+-- event; an expired booking that was not matched has lapsed.
 local function release_booking(id, reason)
   local booking = read_booking(id)
   if not booking then
-    return false
+    return nil
   end
   if reason == 'r' and booking.hooks ~= '' and tonumber(redis.call('ZSCORE', booked, id) or 0) <= server_now then
     reason = 'l'
@@ -29,7 +29,7 @@ local function release_booking(id, reason)
   if booking.hooks ~= '' then
     write_number_events(reason, booking.hooks, id, booking)
   end
-  return true
+  return booking
 end
 
 -- Releases expired bookings, oldest first, at most `limit`. Returns their number.

@@ -3,8 +3,9 @@
 -- ARGV    1 code or ''   2 '' or a booking: only older ones match
 --         3.. three lists, each preceded by its length: regions that the call was parsed with, dialed
 --         subscribers, callers (none: any; the first one that has a booking is used)
--- returns {1, booking, service} | {0} no match
---         {4} call again
+-- returns {1, booking, service}
+--         {0, expired} no match; the number of expired bookings that fit otherwise
+--         {4} call again: 100 expired bookings were found, of which some fit otherwise
 --         {4, region ...} parse the call with these regions too and call again: numbers that were
 --         parsed with them may be booked
 -- cost    O(log n) per subscriber and caller, and per expired booking that was found; those are released,
@@ -37,13 +38,16 @@ if #retry_reply > 1 then
   return retry_reply
 end
 
-local expired = 0
-local function is_active(id)
+local expired, expired_fits = 0, 0
+local function is_active(id, caller)
   if tonumber(redis.call('ZSCORE', booked, id) or 0) > server_now then
     return true
   end
-  release_booking(id, 'l')
+  local released = release_booking(id, 'l')
   expired = expired + 1
+  if released and (caller == '' or caller == released.caller) then
+    expired_fits = expired_fits + 1
+  end
   return false
 end
 
@@ -51,7 +55,7 @@ end
 local function newest_for(dialed, caller)
   if code ~= '' then
     local id = redis.call('HGET', codes, dialed .. '\n' .. code)
-    local booking = id and not (before and id >= before) and is_active(id) and read_booking(id)
+    local booking = id and not (before and id >= before) and is_active(id, caller) and read_booking(id)
     return booking and (caller == '' or booking.caller == caller) and booking or nil
   end
   local prefix, id = 'n\n' .. dialed, before
@@ -64,7 +68,7 @@ local function newest_for(dialed, caller)
       return nil
     end
     id = string.sub(entry, #prefix + 2)
-    if is_active(id) then
+    if is_active(id, caller) then
       return read_booking(id)
     end
   end
@@ -85,4 +89,4 @@ for _, caller in ipairs(callers) do
     return {1, found.id, found.service}
   end
 end
-return {0}
+return {0, tostring(expired_fits)}

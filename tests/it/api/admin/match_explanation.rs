@@ -1,22 +1,20 @@
 //! Explanations of matches, and the list of failed ones.
 
-use std::collections::BTreeMap;
-
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::fixture::{
-    create_group_and_service, create_service_with, get, get_json, request, start_admin_with,
+    create_entry, create_group_and_service, create_service_with, get, get_json, request,
+    start_admin_with,
 };
 use crate::support::{
     Bodies, TestApp, TestResponse,
     bookings::{Booked, delete_service, number, wait_for_clock_tick},
-    encode, eventually,
-    metrics::Metrics,
-    on_every_kind_of_store,
+    eventually, on_every_kind_of_store,
 };
 
+mod failed_matches;
 mod model;
 
 on_every_kind_of_store!(
@@ -25,9 +23,6 @@ on_every_kind_of_store!(
     user_data_codes_and_callers_are_not_returned,
     a_booking_of_an_ended_service_does_not_fit,
     invalid_calls_are_rejected,
-    failed_matches_are_listed_with_their_reasons,
-    failed_matches_are_listed_in_pages,
-    failed_matches_are_counted_by_reason,
 );
 
 /// An app with a number that services share.
@@ -203,6 +198,8 @@ async fn invalid_calls_are_rejected(app: TestApp) {
         ("", "_access_number"),
         ("_access_number=%20", "_access_number"),
         (&too_long, "_access_number"),
+        (&call("_access_code="), "_access_code is empty"),
+        (&call("_access_code=%20"), "_access_code is empty"),
         (
             &call(&format!("_phone_number={}", "1".repeat(65))),
             "_phone_number",
@@ -221,6 +218,15 @@ async fn invalid_calls_are_rejected(app: TestApp) {
 #[tokio::test]
 async fn the_reason_is_undetermined_if_not_all_bookings_are_listed() {
     let app = start(&TestApp::on_redis().await, "0").await;
+    let shared = json!({"_allocation_strategy": "ROUND_ROBIN", "numbers": [number(0)]});
+    create_entry(&app, "groups/also", &shared).await;
+    // The service `call` has its own group, so another one books the number in the other group.
+    let other =
+        json!({"_type": "builtin", "_service": "request-interaction", "_resource_group": "also"});
+    create_entry(&app, "services/other", &other).await;
+    let form = "_phone_number=6504690001&_booking_expiration_timeout=600";
+    let in_other_group = create_service_with(&app, "other", form).await;
+    let in_other_group = Booked::from_response(&in_other_group);
     let oldest = book(
         &app,
         "_phone_number=6504690001&_booking_expiration_timeout=600",
@@ -236,124 +242,33 @@ async fn the_reason_is_undetermined_if_not_all_bookings_are_listed() {
     let missed = call("_phone_number=6504690003");
     let explained = explain(&app, &missed).await;
     assert_eq!(explained["is_complete"], false);
-    assert_eq!(explained["bookings"].as_array().unwrap().len(), 1_000);
+    assert_eq!(explained["bookings"].as_array().unwrap().len(), 1_001);
     assert_eq!(explained["failure"], "undetermined");
     let message = explained["message"].as_str().unwrap();
     assert!(
         message.contains("more bookings than are listed"),
         "{message}"
     );
-    // The oldest booking is not listed, but matched.
+    // The oldest booking of the group is not listed, but matched: the listed one that fits is older.
     let form = call("_phone_number=6504690001");
-    assert_eq!(explain(&app, &form).await["failure"], "undetermined");
+    let explained = explain(&app, &form).await;
+    assert_eq!(explained["failure"], "undetermined");
+    let listed = explained["bookings"].as_array().unwrap();
+    assert!(listed.iter().all(|one| one["is_match"] == false));
+    let fits = listed
+        .iter()
+        .find(|one| one["service"] == in_other_group.id.as_str())
+        .unwrap();
+    let message = fits["message"].as_str().unwrap();
+    assert!(message.contains("may be matched first"), "{message}");
+    // The reason of a failed match is not that of some of the bookings either.
+    match_call(&app, &missed)
+        .await
+        .error_message("NoMatch", 404);
+    let listed = wait_for_failed(&app, 1).await;
+    assert_eq!(listed[0]["reason"], "undetermined");
     assert_eq!(match_call(&app, &form).await.json()["_id"], oldest.id);
     let explained = explain(&app, &missed).await;
     assert_eq!(explained["is_complete"], true);
     assert_eq!(explained["failure"], "other_caller");
-}
-
-/// Calls and the reasons for which they match no booking.
-const FAILED_CALLS: [(&str, &str, &str); 7] = [
-    (
-        "8001112222",
-        "_phone_number=%2B49 30 12345678",
-        "unknown_number",
-    ),
-    ("", "_phone_number=anonymous", "caller_not_comparable"),
-    ("", "_phone_number=6504690009", "other_caller"),
-    (
-        "",
-        "_access_code=000&_phone_number=(650) 469-0001",
-        "other_code",
-    ),
-    (
-        "",
-        "_access_code=000&_phone_number=6504690009",
-        "other_code_and_caller",
-    ),
-    ("8005550001", "", "no_booking"),
-    ("", "_access_code=000", "other_code"),
-];
-
-async fn send_failed_calls(app: &TestApp) {
-    for (dialed, form, _) in FAILED_CALLS {
-        let shared = number(0);
-        let dialed = if dialed.is_empty() { &shared } else { dialed };
-        let answer = match_call(app, &format!("_access_number={dialed}&{form}")).await;
-        answer.error_message("NoMatch", 404);
-    }
-}
-
-/// An app with a booking of the shared number, and a group with a number that has no bookings.
-async fn start_with_booking(app: &TestApp, limit: &str) -> TestApp {
-    let app = start(app, limit).await;
-    let group = json!({"_allocation_strategy": "LOCAL", "numbers": ["8005550001"]});
-    super::fixture::create_entry(&app, "groups/other", &group).await;
-    book(
-        &app,
-        "_provide_code=true&_access_code_length=12&_phone_number=6504690001&_booking_expiration_timeout=600",
-    )
-    .await;
-    app
-}
-
-async fn failed_matches_are_listed_with_their_reasons(app: TestApp) {
-    let app = start_with_booking(&app, "5").await;
-    send_failed_calls(&app).await;
-    let listed = wait_for_failed(&app, FAILED_CALLS.len()).await;
-    let mut previous = String::from("9");
-    for (entry, (dialed, form, reason)) in listed.iter().zip(FAILED_CALLS.iter().rev()) {
-        assert_eq!(entry["reason"], *reason, "{entry}");
-        let shared = number(0);
-        let dialed = if dialed.is_empty() { &shared } else { *dialed };
-        assert_eq!(entry["access_number"], dialed);
-        assert_eq!(entry["has_code"], form.contains("_access_code"));
-        let caller = match form.split_once("_phone_number=") {
-            Some((_, "anonymous")) | None => Value::Null,
-            Some((_, caller)) => json!(format!("…{}", &caller[caller.len() - 4..])),
-        };
-        assert_eq!(entry["caller"], caller, "{entry}");
-        let time = entry["time"].as_str().unwrap();
-        assert!(time <= previous.as_str(), "{listed:?}");
-        time.clone_into(&mut previous);
-    }
-    // The number has its fifth failed match; further ones are rejected, and listed too.
-    let rejected = match_call(&app, &call("")).await;
-    rejected.error_message("TooManyRequests", 429);
-    let listed = wait_for_failed(&app, FAILED_CALLS.len() + 1).await;
-    assert_eq!(listed[0]["reason"], "rate_limited");
-}
-
-async fn failed_matches_are_listed_in_pages(app: TestApp) {
-    let app = start_with_booking(&app, "0").await;
-    send_failed_calls(&app).await;
-    let all = wait_for_failed(&app, FAILED_CALLS.len()).await;
-    let (mut found, mut path) = (Vec::new(), "failed-matches?limit=3".to_owned());
-    loop {
-        let page = get_json(&app, &path).await;
-        let entries = page["failed_matches"].as_array().unwrap();
-        assert!(entries.len() <= 3);
-        found.extend(entries.clone());
-        let Some(next) = page["next"].as_str() else {
-            break;
-        };
-        path = format!("failed-matches?limit=3&after={}", encode(next));
-    }
-    assert_eq!(found, all);
-}
-
-async fn failed_matches_are_counted_by_reason(app: TestApp) {
-    let app = start_with_booking(&app, "0").await;
-    send_failed_calls(&app).await;
-    let mut expected: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, _, reason) in FAILED_CALLS {
-        *expected.entry(reason).or_default() += 1;
-    }
-    wait_for_failed(&app, FAILED_CALLS.len()).await;
-    let metrics = Metrics::scrape(app.address).await;
-    for (reason, count) in expected {
-        let sample = format!("failed_matches_total{{reason=\"{reason}\"}} {count}\n");
-        assert!(metrics.text.contains(&sample), "{sample}");
-    }
-    assert!(metrics.has("failed_matches_total{reason=\"rate_limited\"}"));
 }

@@ -1,19 +1,22 @@
 //! Bookings that a match considers, and the list of failed matches.
 
-use redis::AsyncCommands;
+use std::time::Duration;
+
+use redis::{AsyncCommands, cmd};
 use switchboard::{
     model::{
-        AllocationStrategy, BookingOwner, BookingRequest, FailedMatch, ListedFailedMatch,
-        MatchFailure, ServiceId,
+        AllocationStrategy, BookingOwner, BookingRequest, Call, Codes, FailedMatch,
+        ListedFailedMatch, MatchFailure, MatchResult, ServiceId,
     },
-    store::{AdminStore, MatchDiagnosticsStore, Store},
+    store::{AdminStore, BookingStore, MatchDiagnosticsStore, Store},
 };
 
 use crate::support::{
     bookings::{
         book_in_store, booking_request, create_service, number, resource_group, wait_for_clock_tick,
     },
-    stores::{RedisFixture, on_every_store},
+    now,
+    stores::{RedisFixture, on_every_store, sleep_until},
 };
 
 on_every_store!(
@@ -41,7 +44,7 @@ async fn read(
     before: Option<&str>,
     limit: usize,
 ) -> Vec<ListedFailedMatch> {
-    store.failed_matches(before, limit).await.unwrap()
+    store.failed_matches(before, limit).await.unwrap().matches
 }
 
 async fn the_last_failed_matches_are_retained(store: &dyn AdminStore) {
@@ -61,13 +64,13 @@ async fn failed_matches_are_read_from_a_position(store: &dyn AdminStore) {
     store.record_failed_matches(&all, 100).await.unwrap();
     let (mut before, mut found) = (None, Vec::new());
     loop {
-        let page = read(store, before.as_deref(), 3).await;
-        let Some(last) = page.last() else {
+        let page = store.failed_matches(before.as_deref(), 3).await.unwrap();
+        assert!(page.matches.len() <= 3);
+        found.extend(page.matches.into_iter().map(|entry| entry.failed));
+        before = page.next;
+        if before.is_none() {
             break;
-        };
-        assert!(page.len() <= 3);
-        before = Some(last.id.clone());
-        found.extend(page.into_iter().map(|entry| entry.failed));
+        }
     }
     found.reverse();
     assert_eq!(found, all);
@@ -137,4 +140,79 @@ async fn the_list_of_failed_matches_expires_in_a_week() {
     let millis: i64 = redis.connection.pttl(key).await.unwrap();
     let week = 7 * 24 * 3_600 * 1_000;
     assert!((week - 60_000..=week).contains(&millis), "{millis}");
+}
+
+#[tokio::test]
+async fn unreadable_entries_do_not_end_the_list() {
+    let mut redis = RedisFixture::shared().await;
+    let key = format!("{}{{matches}}:failed", redis.prefix);
+    let mut expected = Vec::new();
+    for n in 0..3 {
+        let entry = [failed(n)];
+        redis.store.record_failed_matches(&entry, 10).await.unwrap();
+        expected.insert(0, failed(n));
+        let add = cmd("XADD").arg(&key).arg(&["*", "match", "{}"]).to_owned();
+        let _id: String = add.query_async(&mut redis.connection).await.unwrap();
+    }
+    let (mut before, mut found) = (None, Vec::new());
+    for _ in 0..6 {
+        let page = redis.store.failed_matches(before.as_deref(), 1).await;
+        let page = page.unwrap();
+        found.extend(page.matches.into_iter().map(|entry| entry.failed));
+        before = Some(page.next.unwrap());
+    }
+    assert_eq!(found, expected);
+    let page = redis.store.failed_matches(before.as_deref(), 1).await;
+    assert_eq!(page.unwrap().next, None);
+}
+
+/// Books a number with a code and the caller `+1`, until the booking expires. Returns the code.
+async fn book_expired(store: &dyn Store) -> String {
+    let group = resource_group(AllocationStrategy::RoundRobin, 1);
+    let id = create_service(store, LONG_MILLIS).await;
+    let codes = Codes {
+        length: 4,
+        prefixes: vec![String::new()],
+    };
+    let request = BookingRequest {
+        caller: Some("+1".to_owned()),
+        codes: Some(codes),
+        ..booking_request(50)
+    };
+    let booked = book_in_store(store, BookingOwner::Existing(&id), &group, &request).await;
+    sleep_until(now().after(Duration::from_millis(60))).await;
+    booked.code.unwrap()
+}
+
+#[tokio::test]
+async fn a_match_finds_expired_bookings_that_fit_otherwise() {
+    for redis in [
+        RedisFixture::shared().await,
+        RedisFixture::on_cluster().await,
+    ] {
+        for (has_code, callers, has_expired) in [
+            (false, vec![], true),
+            (false, vec!["+1"], true),
+            (false, vec!["+2"], false),
+            (true, vec![], true),
+            (true, vec!["+2", "+1"], false),
+            (true, vec!["+1"], true),
+        ] {
+            let code = book_expired(&redis.store).await;
+            let mut call = Call {
+                dialed: vec![format!("+1{}", number(0))],
+                code: has_code.then_some(code),
+                callers: callers.iter().map(|&caller| caller.to_owned()).collect(),
+                regions: Vec::new(),
+            };
+            let groups = ["none".to_owned(), "DNIS".to_owned(), "other".to_owned()];
+            let found = redis.store.match_call(&groups, &call).await.unwrap();
+            assert_eq!(found, MatchResult::NoMatch { has_expired }, "{call:?}");
+            // The bookings are released: those of other callers by the next call.
+            (call.code, call.callers) = (None, Vec::new());
+            redis.store.match_call(&groups, &call).await.unwrap();
+            let found = redis.store.match_call(&groups, &call).await.unwrap();
+            assert_eq!(found, MatchResult::NoMatch { has_expired: false });
+        }
+    }
 }

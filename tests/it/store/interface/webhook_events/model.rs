@@ -215,7 +215,7 @@ impl<S: EventRelay> Model<'_, S> {
             .match_call(&[GROUP.to_owned()], &call)
             .await
             .unwrap();
-        assert_eq!(repeated, MatchResult::NoMatch);
+        assert_eq!(repeated, MatchResult::NoMatch { has_expired: false });
     }
 
     async fn chat(&mut self, id: &ServiceId) {
