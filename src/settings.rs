@@ -41,7 +41,7 @@ mod users;
 mod values;
 mod webhooks;
 
-use std::{ffi::OsString, path::Path};
+use std::{collections::BTreeSet, ffi::OsString, path::Path};
 
 use serde::Deserialize;
 
@@ -179,19 +179,19 @@ impl Settings {
         self.redis.validate()
     }
 
-    /// Checks that no operator has the name of the admin password.
+    /// Checks that no operator has the name of another user of the console, whose rights it would share.
     fn validate_operators(&self) -> Result<(), Contradiction> {
         let password = self.admin.password.as_ref();
         let admin = password.and(self.admin.username.as_ref());
-        if self
-            .operators
-            .users
-            .iter()
-            .any(|user| Some(&user.name) == admin)
-        {
+        let agents = self.agents.users.iter().map(|user| &user.name);
+        let programs = self.agents.api_keys.iter().map(|user| &user.name);
+        let others: BTreeSet<&String> = agents.chain(programs).chain(admin).collect();
+        let mut names = self.operators.users.iter().map(|user| &user.name);
+        if names.any(|name| others.contains(name)) {
             return Err((
                 "operators.users",
-                "expected names other than `admin.username`, whose password is `admin.password`",
+                "expected names other than `admin.username`, whose password is `admin.password`, and those of \
+                 `agents.users` and `agents.api_keys`",
             ));
         }
         Ok(())

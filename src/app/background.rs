@@ -209,7 +209,7 @@ impl BackgroundTasks {
 
     /// Adds samples of `metrics` to the statistics of all replicas, if there is a console that shows them.
     pub(super) fn sample_statistics(&mut self, settings: &Settings, metrics: &Metrics) {
-        if settings.admin.password.is_some() {
+        if settings.is_admin_enabled() {
             let sampler = StatisticsSampler::new(metrics, self.cleanup.clone());
             self.tasks
                 .push(tokio::spawn(sampler.run(Arc::clone(&self.store))));

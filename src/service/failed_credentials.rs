@@ -38,6 +38,15 @@ struct FailedSignIns {
     overflowed_at: Option<Instant>,
 }
 
+/// An attempt that was counted before its verification.
+pub(super) struct CountedAttempt {
+    attempt: Attempt,
+    address: IpAddr,
+    at: Instant,
+    /// The previous failure of the address.
+    previous: Option<Instant>,
+}
+
 impl FailedCredentials {
     /// Uses the settings `[rate_limit]`.
     #[must_use]
@@ -67,32 +76,6 @@ impl FailedCredentials {
         self.check_counted(store, address, is_valid, error).await
     }
 
-    /// Like [`FailedCredentials::check`], for credentials whose verification is expensive: it is not made for an address
-    /// with too many failed attempts.
-    ///
-    /// # Errors
-    /// As [`FailedCredentials::check`]; errors of `verify`.
-    pub async fn check_expensive(
-        &self,
-        store: &dyn RateLimitStore,
-        address: Option<IpAddr>,
-        verify: impl Future<Output = Result<bool, ServiceError>>,
-        error: ServiceError,
-    ) -> Result<(), ServiceError> {
-        let suspect = address.filter(|address| self.has_recent_failure(*address));
-        let Some(address) = suspect else {
-            return self.check(store, address, verify.await?, error).await;
-        };
-        let attempt = self.begin_attempt(store, address, true).await?;
-        let verified = verify.await;
-        if matches!(verified, Ok(false)) {
-            self.record_failure(address);
-            return Err(error);
-        }
-        attempt.refund(store).await;
-        verified.map(drop)
-    }
-
     /// Like [`FailedCredentials::check`], but every attempt is counted.
     ///
     /// # Errors
@@ -117,6 +100,44 @@ impl FailedCredentials {
         Ok(())
     }
 
+    /// Counts an attempt before an expensive verification, as a failed one until [`FailedCredentials::succeed`]. An
+    /// attempt that is dropped, or cannot be verified, remains counted, so that clients that do not wait for the result
+    /// are limited too. `None` without a limit.
+    ///
+    /// # Errors
+    /// [`ServiceError::RateLimited`] after too many failed attempts from the address on any replica; errors of the store.
+    pub(super) async fn begin(
+        &self,
+        store: &dyn RateLimitStore,
+        address: Option<IpAddr>,
+    ) -> Result<Option<CountedAttempt>, ServiceError> {
+        let Some(address) = address.filter(|_| self.max > 0) else {
+            return Ok(None);
+        };
+        let at = Instant::now();
+        let previous = self.record_failure(address, at);
+        let attempt = self.count(store, address).await?;
+        Ok(Some(CountedAttempt {
+            attempt,
+            address,
+            at,
+            previous,
+        }))
+    }
+
+    /// Refunds an attempt with valid credentials.
+    pub(super) async fn succeed(
+        &self,
+        store: &dyn RateLimitStore,
+        attempt: Option<CountedAttempt>,
+    ) {
+        let Some(counted) = attempt else {
+            return;
+        };
+        self.forget_failure(&counted);
+        counted.attempt.refund(store).await;
+    }
+
     async fn begin_attempt(
         &self,
         store: &dyn RateLimitStore,
@@ -125,15 +146,23 @@ impl FailedCredentials {
     ) -> Result<Attempt, ServiceError> {
         // Recorded before the store is accessed, so that concurrent attempts are counted.
         if !is_valid {
-            self.record_failure(address);
+            self.record_failure(address, Instant::now());
         }
+        self.count(store, address).await
+    }
+
+    async fn count(
+        &self,
+        store: &dyn RateLimitStore,
+        address: IpAddr,
+    ) -> Result<Attempt, ServiceError> {
         let message = || format!("too many wrong credentials from {address}");
         let key = RateLimitKey::FailedSignIns(client_network(address));
         Attempt::begin(store, key, self.max, self.window, message).await
     }
 
-    fn record_failure(&self, address: IpAddr) {
-        let now = Instant::now();
+    /// Returns the time of the previous failure.
+    fn record_failure(&self, address: IpAddr, now: Instant) -> Option<Instant> {
         let mut failed_sign_ins = self.lock();
         if failed_sign_ins.last_failures.len() >= MAX_TRACKED_ADDRESSES {
             failed_sign_ins
@@ -146,7 +175,20 @@ impl FailedCredentials {
         }
         failed_sign_ins
             .last_failures
-            .insert(client_network(address), now);
+            .insert(client_network(address), now)
+    }
+
+    /// Restores the time before an attempt, unless another one was recorded after it.
+    fn forget_failure(&self, counted: &CountedAttempt) {
+        let network = client_network(counted.address);
+        let mut failed_sign_ins = self.lock();
+        if failed_sign_ins.last_failures.get(&network) != Some(&counted.at) {
+            return;
+        }
+        match counted.previous {
+            Some(previous) => failed_sign_ins.last_failures.insert(network, previous),
+            None => failed_sign_ins.last_failures.remove(&network),
+        };
     }
 
     fn has_recent_failure(&self, address: IpAddr) -> bool {
@@ -204,11 +246,11 @@ mod tests {
             ..RateLimit::default()
         });
         let address = |n: u32| IpAddr::from(Ipv4Addr::from(n));
-        failed.record_failure(address(0));
+        failed.record_failure(address(0), Instant::now());
         assert!(failed.has_recent_failure(address(0)));
         assert!(!failed.has_recent_failure(address(1)));
         for n in 0..=u32::try_from(MAX_TRACKED_ADDRESSES).unwrap() {
-            failed.record_failure(address(n));
+            failed.record_failure(address(n), Instant::now());
         }
         assert!(
             failed.has_recent_failure(address(u32::MAX)),

@@ -12,8 +12,8 @@ use tokio::{sync::Semaphore, task, time};
 use tracing::warn;
 
 use self::{pending_verifications::PendingVerifications, verified_passwords::VerifiedPasswords};
-use super::{ServiceError, rate_limit::client_network};
-use crate::password_hash::PasswordHash;
+use super::{FailedCredentials, ServiceError, rate_limit::client_network};
+use crate::{password_hash::PasswordHash, store::RateLimitStore};
 
 mod pending_verifications;
 mod verified_passwords;
@@ -59,36 +59,46 @@ impl PasswordVerifier {
         self.users.get(name)
     }
 
-    /// Whether a password is that of a user. Concurrent requests with the same credentials share one verification.
+    /// Checks the password of a user. Concurrent requests with the same credentials share one verification, which counts
+    /// as a failed attempt from `address` until it succeeds. Passwords that were verified some minutes ago are not
+    /// counted. `wrong` is the result of a wrong password.
     ///
     /// # Errors
-    /// [`ServiceError::TooManyVerifications`].
-    pub(super) async fn verify(
+    /// `wrong`; [`ServiceError::TooManyVerifications`]; as [`FailedCredentials::check`].
+    pub(super) async fn check(
         &self,
-        name: &str,
-        password: &SecretString,
+        (name, password): (&str, &SecretString),
         address: Option<IpAddr>,
-    ) -> Result<bool, ServiceError> {
-        let Some(digest) = self.verified.digest(name, password.expose_secret()) else {
-            return Ok(false);
-        };
+        failed: &FailedCredentials,
+        store: &dyn RateLimitStore,
+        wrong: ServiceError,
+    ) -> Result<(), ServiceError> {
         let user = self.users.get(name);
-        if user.is_some() && self.verified.is_known(&digest) {
-            return Ok(true);
-        }
-        let Some(hash) = user.or(self.decoy.as_ref()) else {
-            return Ok(false);
+        let digest = self.verified.digest(name, password.expose_secret());
+        let (Some(digest), Some(hash)) = (digest, user.or(self.decoy.as_ref())) else {
+            return failed.check(store, address, false, wrong).await;
         };
+        if user.is_some() && self.verified.is_known(&digest) {
+            return failed.check(store, address, true, wrong).await;
+        }
         let shared = self.pending.share(digest);
-        let verify = || self.verify_hash(hash.clone(), password.clone(), address);
+        let verify = async || {
+            let attempt = failed.begin(store, address).await?;
+            let verified = self.verify_hash(hash.clone(), password.clone(), address);
+            let is_valid = verified.await? && user.is_some();
+            if is_valid {
+                failed.succeed(store, attempt).await;
+            }
+            Ok::<bool, ServiceError>(is_valid)
+        };
         let verified = shared.result.get_or_try_init(verify);
         let verified = time::timeout(VERIFICATION_TIMEOUT, verified).await;
         let verified = verified.map_err(|_elapsed| ServiceError::TooManyVerifications)?;
-        let is_valid = *verified? && user.is_some();
-        if is_valid {
-            self.verified.insert(digest);
+        if !*verified? {
+            return Err(wrong);
         }
-        Ok(is_valid)
+        self.verified.insert(digest);
+        Ok(())
     }
 
     /// Verifies a password on another thread. A verification that has begun is completed.
@@ -119,7 +129,41 @@ impl PasswordVerifier {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
+    use crate::{settings::RateLimit, store::memory::MemoryStore};
+
+    #[tokio::test]
+    async fn an_attempt_counts_until_it_succeeds() {
+        let hash = PasswordHash::create("right").unwrap();
+        let verifier = PasswordVerifier::new([("ann".to_owned(), hash)].into_iter()).unwrap();
+        let failed = FailedCredentials::new(&RateLimit {
+            window: Duration::from_secs(60),
+            failed_credentials_per_address: 10,
+            ..RateLimit::default()
+        });
+        let store = MemoryStore::new(1 << 20, 10);
+        let wrong = || ServiceError::Unauthorized("wrong");
+        let [right, other] = ["right", "other"].map(SecretString::from);
+        let check = |address: u8, guess| {
+            let address = Some(IpAddr::from([192, 0, 2, address]));
+            verifier.check(("ann", guess), address, &failed, &store, wrong())
+        };
+        // Valid credentials are refunded, those of a client that does not wait are not.
+        for _ in 0..11 {
+            check(1, &right).await.unwrap();
+        }
+        for _ in 0..10 {
+            assert!(check(2, &other).now_or_never().is_none());
+        }
+        let result = check(2, &right).await;
+        assert!(
+            matches!(result, Err(ServiceError::RateLimited { .. })),
+            "{result:?}"
+        );
+        check(1, &right).await.unwrap();
+    }
 
     #[tokio::test]
     async fn a_burst_of_guesses_from_one_address_does_not_fill_the_queue() {
@@ -128,12 +172,18 @@ mod tests {
         let address = |last| Some(IpAddr::from([192, 0, 2, last]));
         let guesses = (0..20).map(|n| SecretString::from(format!("guess {n}")));
         let guesses: Vec<SecretString> = guesses.collect();
-        let burst = guesses
-            .iter()
-            .map(|guess| verifier.verify("ann", guess, address(1)));
+        let failed = FailedCredentials::new(&RateLimit {
+            failed_credentials_per_address: 0,
+            ..RateLimit::default()
+        });
+        let store = MemoryStore::new(1 << 20, 10);
+        let wrong = || ServiceError::Unauthorized("wrong");
+        let check =
+            |guess, address| verifier.check(("ann", guess), address, &failed, &store, wrong());
+        let burst = guesses.iter().map(|guess| check(guess, address(1)));
         let right = SecretString::from("right");
         // More requests than the limit of an address, which all wait for the same verification.
-        let others = (0..20).map(|_| verifier.verify("ann", &right, address(2)));
+        let others = (0..20).map(|_| check(&right, address(2)));
         let (burst, others) = tokio::join!(
             futures_util::future::join_all(burst),
             futures_util::future::join_all(others)
@@ -142,6 +192,6 @@ mod tests {
             .iter()
             .filter(|guess| matches!(guess, Err(ServiceError::TooManyVerifications)));
         assert_eq!(rejected.count(), 16);
-        assert!(others.iter().all(|other| matches!(other, Ok(true))));
+        assert!(others.iter().all(Result::is_ok));
     }
 }

@@ -73,8 +73,14 @@ impl Admin {
     ) -> Result<Role, ServiceError> {
         let operators = &self.context.operators;
         let failed = &self.context.failed_credentials;
-        let verify = operators.passwords.verify(name, password, address);
-        let checked = failed.check_expensive(&*self.store, address, verify, wrong_credentials());
+        let credentials = (name, password);
+        let checked = operators.passwords.check(
+            credentials,
+            address,
+            failed,
+            &*self.store,
+            wrong_credentials(),
+        );
         log_failed_sign_in(checked.await, address)?;
         operators.role(name).ok_or_else(wrong_credentials)
     }

@@ -17,10 +17,11 @@ use super::{Admin, AdminError, StoreOutage};
 use crate::{
     model::{Permission, Role, Timestamp},
     service::{BasicCredentials, ServiceError},
+    settings::MAX_USER_NAME_CHARACTERS,
 };
 
-/// Maximum length of a user name.
-const MAX_USERNAME_BYTES: usize = 128;
+/// Maximum length of a user name: any name in the settings has at most this length.
+const MAX_USERNAME_BYTES: usize = 4 * MAX_USER_NAME_CHARACTERS;
 const TOKEN_BYTES: usize = 32;
 
 /// The session of an operator.

@@ -55,7 +55,7 @@ fn entries_without_a_known_role_or_a_hash_are_refused() {
 }
 
 #[test]
-fn an_operator_cannot_have_the_name_of_the_admin_password() {
+fn an_operator_cannot_have_the_name_of_another_user() {
     let users = format!("admin:viewer:{HASH}");
     let load = |password: &[(&str, &str)]| {
         let all = [&[(USERS, users.as_str())], password].concat();
@@ -69,6 +69,8 @@ fn an_operator_cannot_have_the_name_of_the_admin_password() {
         message.contains("expected names other than `admin.username`"),
         "{message}"
     );
+    let agent = format!("admin:{HASH}");
+    assert!(load(&[("SWITCHBOARD__AGENTS__USERS", &agent)]).is_err());
     let any = [
         ("SWITCHBOARD__ADMIN__PASSWORD", "secret"),
         ("SWITCHBOARD__ADMIN__USERNAME", "*"),

@@ -78,9 +78,7 @@ for (const live of document.querySelectorAll("[data-live]")) {
 // Regions that scroll can be focused, so that the keyboard scrolls them in every browser.
 function makeScrollable(root) {
   for (const element of root.querySelectorAll("pre, .wide")) {
-    const scrolls = element.scrollHeight > element.clientHeight || element.scrollWidth > element.clientWidth;
-    if (scrolls) element.tabIndex = 0;
-    else element.removeAttribute("tabindex");
+    if (element.scrollHeight > element.clientHeight || element.scrollWidth > element.clientWidth) element.tabIndex = 0;
   }
 }
 makeScrollable(document);

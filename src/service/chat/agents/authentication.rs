@@ -49,8 +49,11 @@ impl Agents {
             }
             AgentCredentials::Password(name, password) => {
                 let wrong = ServiceError::Unauthorized("wrong user name or password of an agent");
-                let verify = access.passwords.verify(&name, &password, address);
-                let checked = failed.check_expensive(&*self.store, address, verify, wrong);
+                let credentials = (name.as_str(), &password);
+                let checked =
+                    access
+                        .passwords
+                        .check(credentials, address, failed, &*self.store, wrong);
                 log_failed_sign_in(checked.await, address)?;
                 Ok(name)
             }
