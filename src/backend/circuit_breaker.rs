@@ -36,6 +36,13 @@ impl CircuitBreaker {
         self.failures.load(Ordering::Relaxed) >= self.failure_threshold
     }
 
+    /// Whether the circuit is open, and the last attempt was at most `period` ago.
+    pub(super) fn is_open_since_attempt_within(&self, period: Duration) -> bool {
+        let next = self.next_attempt.load(Ordering::Relaxed);
+        let last = next.saturating_sub(millis(self.open_interval));
+        self.is_open() && self.now().saturating_sub(last) <= millis(period)
+    }
+
     /// Whether a request is allowed. While open, this is true once per interval.
     pub(super) fn allows_request(&self) -> bool {
         if !self.is_open() {
@@ -86,6 +93,8 @@ fn millis(span: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     const LONG_INTERVAL: Duration = Duration::from_secs(3_600);
@@ -104,6 +113,20 @@ mod tests {
         assert!(!circuit.record_failure(), "it is open already");
         assert!(circuit.record_success());
         assert!(circuit.allows_request());
+    }
+
+    #[test]
+    fn an_open_circuit_without_attempts_is_not_current() {
+        let circuit = CircuitBreaker::new(1, Duration::ZERO);
+        let minute = Duration::from_secs(60);
+        assert!(!circuit.is_open_since_attempt_within(minute), "closed");
+        circuit.record_failure();
+        assert!(circuit.is_open_since_attempt_within(minute));
+        thread::sleep(Duration::from_millis(5));
+        assert!(!circuit.is_open_since_attempt_within(Duration::from_millis(1)));
+        assert!(circuit.is_open(), "only its age matters");
+        assert!(circuit.allows_request());
+        assert!(circuit.is_open_since_attempt_within(minute));
     }
 
     #[test]

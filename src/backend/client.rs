@@ -5,6 +5,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock, PoisonError, RwLock},
+    time::Duration,
 };
 
 use reqwest::Client;
@@ -30,6 +31,9 @@ use crate::{
 /// The setting of additional CA certificates.
 const CA_FILE_SETTING: &str = "backend.ca_file";
 
+/// The age of the last attempt after which nothing is known about a backend.
+const MAX_ATTEMPT_AGE: Duration = Duration::from_secs(600);
+
 /// The clients and the state of all backends.
 pub struct Backends {
     plain: Client,
@@ -44,6 +48,14 @@ pub struct Backends {
 struct Backend {
     circuit_breaker: CircuitBreaker,
     connections: Semaphore,
+}
+
+impl Backend {
+    /// Whether the circuit is open because of requests of the last minutes.
+    fn is_failing(&self) -> bool {
+        self.circuit_breaker
+            .is_open_since_attempt_within(MAX_ATTEMPT_AGE)
+    }
 }
 
 fn build_client(settings: &settings::Backend, system: SystemAuthorities) -> Result<Client, String> {
@@ -99,13 +111,12 @@ impl Backends {
         &self.settings
     }
 
-    /// The base URLs of the backends whose circuits are open.
+    /// The base URLs of the backends whose circuits are open and that were tried lately. Others, such as those of
+    /// definitions that were deleted, receive no requests any more.
     #[must_use]
     pub fn open_circuits(&self) -> Vec<String> {
         let backends = self.by_url.read().unwrap_or_else(PoisonError::into_inner);
-        let open = backends
-            .iter()
-            .filter(|(_, backend)| backend.circuit_breaker.is_open());
+        let open = backends.iter().filter(|(_, backend)| backend.is_failing());
         let mut open: Vec<String> = open.map(|(base, _)| base.clone()).collect();
         open.sort();
         open

@@ -71,6 +71,12 @@ impl StatisticsRange {
         }
     }
 
+    /// The number of slots of its ring: the complete intervals, and the one in progress.
+    #[must_use]
+    pub fn slots(self) -> u32 {
+        self.intervals() + 1
+    }
+
     /// The whole range.
     #[must_use]
     pub fn duration(self) -> Duration {

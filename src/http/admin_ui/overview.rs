@@ -94,9 +94,7 @@ impl OverviewData {
             outage,
             own_replica,
             problems,
-        } = admin_api::admin_service(state)?
-            .overview(MAX_GROUPS)
-            .await?;
+        } = admin_api::admin_service(state)?.overview(MAX_GROUPS).await;
         let figures = stats.as_deref();
         Ok(Self {
             updated_at: figures.map_or_else(Timestamp::default, |stats| stats.at),

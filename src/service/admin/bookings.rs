@@ -21,6 +21,19 @@ pub struct UsedGroup {
     pub usage: PoolUsage,
     /// When a booking last found no free number, if that was in the last week.
     pub exhausted_at: Option<Timestamp>,
+    /// Whether it has a backup number.
+    pub has_backup: bool,
+    /// The number of expired bookings that are not released yet, if no number is free otherwise. A booking releases them
+    /// when it needs a number.
+    pub expired: u64,
+}
+
+impl UsedGroup {
+    /// Whether all numbers have a booking that has not expired.
+    #[must_use]
+    pub fn has_no_free_number(&self) -> bool {
+        self.usage.is_exhausted() && self.expired == 0
+    }
 }
 
 /// The resource groups with the highest usage.
@@ -77,11 +90,11 @@ impl Admin {
     /// The usage of configured groups. They are read in batches so that other requests are not delayed.
     ///
     /// # Errors
-    /// [`AdminError::Service`] for errors of the store.
+    /// Errors of the store.
     pub async fn pool_usages(
         &self,
         groups: Vec<String>,
-    ) -> Result<Vec<(String, PoolUsage)>, AdminError> {
+    ) -> Result<Vec<(String, PoolUsage)>, StoreError> {
         let mut all = Vec::with_capacity(groups.len());
         for batch in groups.chunks(BATCH_SIZE) {
             let names: Vec<&str> = batch.iter().map(String::as_str).collect();
@@ -98,8 +111,8 @@ impl Admin {
     /// highest usage in the last sample of this replica or, before the first sample, the first groups.
     ///
     /// # Errors
-    /// [`AdminError::Service`] for errors of the store.
-    pub async fn most_used_groups(&self, limit: usize) -> Result<MostUsedGroups, AdminError> {
+    /// Errors of the store.
+    pub async fn most_used_groups(&self, limit: usize) -> Result<MostUsedGroups, StoreError> {
         let mut names = self.group_names();
         let (total_groups, mut has_samples) = (names.len(), true);
         if total_groups > limit {
@@ -113,17 +126,41 @@ impl Admin {
         let exhausted_at = self.store.exhausted_at(&keys).await?;
         let usages = self.pool_usages(names).await?.into_iter().zip(exhausted_at);
         let usages = usages.map(|((name, usage), exhausted_at)| UsedGroup {
+            has_backup: self.has_backup(&name),
             name,
             usage,
             exhausted_at,
+            expired: 0,
         });
         let mut usage: Vec<UsedGroup> = usages.collect();
+        self.count_expired(&mut usage).await?;
         usage.sort_by_key(|group| Reverse(group.usage.permille()));
         Ok(MostUsedGroups {
             usage,
             total_groups,
             has_samples,
         })
+    }
+
+    /// Counts the expired bookings of the groups without a free number. Without such groups nothing is read.
+    async fn count_expired(&self, groups: &mut [UsedGroup]) -> Result<(), StoreError> {
+        let is_exhausted = |group: &&mut UsedGroup| group.usage.is_exhausted();
+        let mut exhausted: Vec<_> = groups.iter_mut().filter(is_exhausted).collect();
+        if exhausted.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = exhausted.iter().map(|group| group.name.as_str()).collect();
+        let counts = self.store.count_expired_bookings(&names).await?;
+        for (group, expired) in exhausted.iter_mut().zip(counts) {
+            group.expired = expired;
+        }
+        Ok(())
+    }
+
+    fn has_backup(&self, group: &str) -> bool {
+        let catalog = self.context.current_catalog.load();
+        let configured = catalog.resource_group(group);
+        configured.is_some_and(|configured| configured.group.backup.is_some())
     }
 
     /// The bookings of a group by expiration time, or those of one number, oldest first.

@@ -1,20 +1,33 @@
 //! The current problems of the installation, with what to do about each.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    bookings::MostUsedGroups,
+    bookings::{MostUsedGroups, UsedGroup},
     replica::Replica,
     replica_problems::{ProblemKind, ReplicaProblem},
 };
-use crate::model::readiness::Reason;
+use crate::model::{StoreError, Timestamp, readiness::Reason};
 
 /// The clock skew in seconds above which a clock has a problem, as in the alert.
 const MAX_SKEW_SECONDS: f64 = 1.0;
 /// The cleanup lag in seconds above which the cleanup has a problem, as in the alert.
 const MAX_CLEANUP_LAG_SECONDS: f64 = 60.0;
+/// The section of the runbook on resource groups.
+const GROUP_RUNBOOK: &str = "switchboardnumberslow";
+/// The time for which a failed booking is a problem.
+const RECENT: Duration = Duration::from_secs(60);
 /// Failed checks that endanger data or requests at once.
 const CRITICAL_CHECKS: [&str; 3] = ["role", "mode", "eviction"];
+/// Reasons with which a replica is ready although requests fail.
+const CRITICAL_RESTRICTIONS: [Reason; 6] = [
+    Reason::ClusterPartlyDown,
+    Reason::ReadOnly,
+    Reason::StoreFull,
+    Reason::SnapshotFailing,
+    Reason::TooFewReplicas,
+    Reason::WritesRefused,
+];
 
 /// The severity of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,11 +120,7 @@ impl Problem {
                 let action = "Load balancers send it no requests. Correct the cause; it then becomes ready by itself.";
                 Self::new(Critical, "switchboardnoreplicaready", message, action)
             }
-            ProblemKind::Restricted => {
-                let message = format!("Ready with restrictions ({subject}): {detail}");
-                let action = "Some requests fail until the cause is corrected.";
-                Self::new(Warning, "switchboarddegraded", message, action)
-            }
+            ProblemKind::Restricted => Self::restriction(subject, detail),
             ProblemKind::RedisCheck => {
                 let is_critical = CRITICAL_CHECKS.contains(&subject.as_str());
                 let severity = if is_critical { Critical } else { Warning };
@@ -154,11 +163,60 @@ impl Problem {
     }
 }
 
-/// The problems of these replicas and groups, the most severe first.
-pub(super) fn current_problems(replicas: &[Replica], groups: &MostUsedGroups) -> Vec<Problem> {
+impl Problem {
+    fn restriction(reason: &str, detail: &str) -> Self {
+        let is_critical = CRITICAL_RESTRICTIONS
+            .iter()
+            .any(|critical| critical.name() == reason);
+        let severity = if is_critical {
+            Severity::Critical
+        } else {
+            Severity::Warning
+        };
+        let runbook = if reason == Reason::StoreFull.name() {
+            "switchboardstorefull"
+        } else {
+            "switchboarddegraded"
+        };
+        let message = format!("Ready with restrictions ({reason}): {detail}");
+        let action = "Some requests fail until the cause is corrected.";
+        Self::new(severity, runbook, message, action)
+    }
+
+    /// The error because of which the state of the installation is unknown.
+    pub(super) fn of_store(error: &StoreError) -> Self {
+        let (runbook, action) = match error {
+            StoreError::Denied(_) => (
+                "switchboardredischeckfailed",
+                "Grant the user of Redis the missing rights. Until then only problems of this replica are listed.",
+            ),
+            StoreError::Corrupt(_) | StoreError::Bug(_) | StoreError::Conflict(_) => (
+                "switchboardstorecorrupt",
+                "See the log of the replica. Until it is solved only problems of this replica are listed.",
+            ),
+            StoreError::Full(_) => (
+                "switchboardstorefull",
+                "Raise maxmemory. Until then only problems of this replica are listed.",
+            ),
+            StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Unknown(_) => (
+                "switchboardstoreunavailable",
+                "Requests fail until Redis responds. Until then only problems of this replica are listed.",
+            ),
+        };
+        let message = format!("The state in Redis cannot be read: {error}");
+        Self::new(Severity::Critical, runbook, message, action)
+    }
+}
+
+/// The problems of these replicas and groups at `now`, the most severe first.
+pub(super) fn current_problems(
+    replicas: &[Replica],
+    groups: &MostUsedGroups,
+    now: Timestamp,
+) -> Vec<Problem> {
     let mut problems = replica_problems(replicas);
     problems.extend(installation_problems(replicas));
-    problems.extend(exhausted_groups(groups));
+    problems.extend(group_problems(groups, now));
     problems.sort();
     problems
 }
@@ -234,18 +292,41 @@ fn installation_problems(replicas: &[Replica]) -> impl Iterator<Item = Problem> 
     [no_leader, differs].into_iter().flatten()
 }
 
-fn exhausted_groups(groups: &MostUsedGroups) -> impl Iterator<Item = Problem> {
-    let exhausted = groups
-        .usage
-        .iter()
-        .filter(|group| group.usage.is_exhausted());
-    exhausted.map(|group| {
-        let (name, booked) = (&group.name, group.usage.used());
-        let message = format!("Resource group {name} is exhausted: {booked} of {booked} numbers are booked");
-        let action = "Creates that need a number fail. Add numbers, shorten bookings, or release numbers that are no longer needed.";
-        Problem::new(Severity::Critical, "switchboardnumberslow", message, action)
-            .at(ProblemTarget::Group(name.clone()))
-    })
+/// The problems of these groups at `now`.
+fn group_problems(groups: &MostUsedGroups, now: Timestamp) -> impl Iterator<Item = Problem> {
+    let problems = groups.usage.iter().filter_map(move |group| {
+        let last = group.exhausted_at.filter(|at| now.since(*at) < RECENT);
+        let problem = match last {
+            Some(at) => Some(failed_booking(group, at)),
+            None => (group.has_no_free_number()).then(|| no_free_number(group)),
+        };
+        problem.map(|problem| problem.at(ProblemTarget::Group(group.name.clone())))
+    });
+    problems
+}
+
+fn failed_booking(group: &UsedGroup, at: Timestamp) -> Problem {
+    let message = format!(
+        "Resource group {} has no number to book: the last create failed at {at}",
+        group.name
+    );
+    let action = "Creates that need a number fail with NoAccessNumber. Add numbers, shorten bookings, or release numbers \
+                  that are no longer needed.";
+    Problem::new(Severity::Critical, GROUP_RUNBOOK, message, action)
+}
+
+fn no_free_number(group: &UsedGroup) -> Problem {
+    let message = format!(
+        "All numbers of resource group {} are booked: {}",
+        group.name,
+        group.usage.used()
+    );
+    let action = if group.has_backup {
+        "Bookings get the backup number of the group. Add numbers, or shorten bookings."
+    } else {
+        "The next create that needs a number fails. Add numbers, shorten bookings, or set a backup number."
+    };
+    Problem::new(Severity::Warning, GROUP_RUNBOOK, message, action)
 }
 
 /// The text with a capital letter and a period.

@@ -20,8 +20,8 @@ const MAX_PROBLEMS: usize = 20;
 const MAX_TEXT: usize = 250;
 /// The age of the oldest undelivered event above which a webhook has a problem, as in the alert.
 const MAX_WEBHOOK_LAG: Duration = Duration::from_secs(900);
-/// Checks whose problem is reported otherwise: missing rights with the readiness, and the clock skew continuously.
-const REPORTED_OTHERWISE: [&str; 2] = ["rights", "clock"];
+/// The check whose failure is reported with the readiness.
+const RIGHTS_CHECK: &str = "rights";
 
 /// The kind of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -116,9 +116,7 @@ impl ProblemSources {
     pub(super) fn detect(&self) -> Vec<ReplicaProblem> {
         let mut problems = self.readiness_problems();
         let checks = self.redis.failed_checks();
-        let checks = checks
-            .iter()
-            .filter(|row| !REPORTED_OTHERWISE.contains(&row.check));
+        let checks = checks.iter().filter(|row| row.check != RIGHTS_CHECK);
         problems.extend(checks.map(ReplicaProblem::from_check));
         let open = self.backends.open_circuits();
         let open = open

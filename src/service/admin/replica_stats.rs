@@ -1,6 +1,6 @@
 //! Statistics of a replica, published with its heartbeat.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,7 @@ pub struct StatsSampler {
     responses: ResponseCounts,
     cleanup: CleanupStatus,
     skew: ClockSkew,
-    problems: ProblemSources,
+    problems: Arc<ProblemSources>,
     before: (u64, u64),
     at: Instant,
 }
@@ -59,9 +59,13 @@ impl StatsSampler {
             responses,
             cleanup,
             skew,
-            problems,
+            problems: Arc::new(problems),
             at: Instant::now(),
         }
+    }
+
+    pub(super) fn problem_sources(&self) -> Arc<ProblemSources> {
+        Arc::clone(&self.problems)
     }
 
     pub(super) fn sample(&mut self) -> ReplicaStats {

@@ -9,12 +9,12 @@ use tokio::{
 use tracing::debug;
 
 use super::{
-    Admin, AdminContext, AdminError, OwnReplica,
+    Admin, AdminContext, OwnReplica,
     replica::{Replica, ReplicaStatus},
     replica_stats::{ReplicaStats, StatsSampler},
 };
 use crate::{
-    model::{ListedReplica, StatusRequest},
+    model::{ListedReplica, StatusRequest, StoreError},
     settings::VERSION,
     store::ReplicaStore,
 };
@@ -54,6 +54,7 @@ impl Replica {
     ) {
         let started = time::Instant::now();
         let (own, store_status) = (&context.own_replica, &context.store_status);
+        store_status.set_problem_sources(sampler.problem_sources());
         let mut version = context.current_catalog.subscribe_version();
         let mut status = own.subscribe();
         let mut pause = INITIAL_HEARTBEAT_DELAY;
@@ -112,8 +113,8 @@ impl Admin {
     /// The running replicas.
     ///
     /// # Errors
-    /// [`AdminError::Service`] for errors of the store.
-    pub async fn replicas(&self) -> Result<Vec<Replica>, AdminError> {
+    /// Errors of the store.
+    pub async fn replicas(&self) -> Result<Vec<Replica>, StoreError> {
         let listed = self.store.replicas().await?.into_iter();
         // Heartbeats of later versions that cannot be parsed are skipped.
         Ok(listed.filter_map(|one| self.parse_replica(one)).collect())

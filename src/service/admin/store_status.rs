@@ -8,10 +8,11 @@ use std::{
 };
 
 use super::{
-    Admin, AdminError,
+    Admin,
     bookings::MostUsedGroups,
     problems::{Problem, current_problems, replica_problems},
     replica::Replica,
+    replica_problems::ProblemSources,
 };
 use crate::{
     model::{
@@ -55,28 +56,31 @@ pub struct InstallationStats {
 /// The data of the Overview page.
 #[derive(Debug, Clone)]
 pub struct Overview {
-    /// The statistics; absent if none were read before the outage.
+    /// The statistics; absent if none were read before the outage, or if they cannot be read for another reason.
     pub stats: Option<Arc<InstallationStats>>,
     /// The outage because of which the statistics are outdated.
     pub outage: Option<StoreOutage>,
     /// The current state of this replica.
     pub own_replica: Option<Replica>,
-    /// The current problems, the most severe first; during an outage those of this replica.
+    /// The current problems, the most severe first. If the statistics cannot be read, this is the first one, and the others
+    /// are those of this replica.
     pub problems: Vec<Problem>,
 }
 
 /// The cached state, shared by all workers.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct StoreStatus {
     store: String,
     readiness: Readiness,
     state: Mutex<CachedState>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct CachedState {
     failure: Option<(Timestamp, String)>,
     own_replica: Option<Replica>,
+    /// In what the own replica detects problems.
+    problem_sources: Option<Arc<ProblemSources>>,
     stats: Option<Arc<InstallationStats>>,
     /// Stored sessions by key, with the time until which the cache entry is valid.
     sessions: HashMap<String, (String, Instant)>,
@@ -121,6 +125,41 @@ impl StoreStatus {
 
     pub(super) fn set_own_replica(&self, own: &Replica) {
         self.lock().own_replica = Some(own.clone());
+    }
+
+    /// The overview while statistics cannot be read: the last ones during an outage, none if it is another error, which
+    /// needs attention.
+    fn overview_without_store(&self, error: &StoreError) -> Overview {
+        let outage = error.is_unavailable().then(|| self.record_outage(error));
+        let problems = self.own_problems(error);
+        let state = self.lock();
+        Overview {
+            stats: state.stats.clone().filter(|_| outage.is_some()),
+            own_replica: state.own_replica.clone(),
+            outage,
+            problems,
+        }
+    }
+
+    pub(super) fn set_problem_sources(&self, sources: Arc<ProblemSources>) {
+        self.lock().problem_sources = Some(sources);
+    }
+
+    /// The problems of this replica, detected now, and the error because of which others are unknown.
+    fn own_problems(&self, error: &StoreError) -> Vec<Problem> {
+        let (own, sources) = {
+            let state = self.lock();
+            (state.own_replica.clone(), state.problem_sources.clone())
+        };
+        let own = own.map(|mut own| {
+            if let Some(sources) = sources {
+                own.stats.problems = sources.detect();
+            }
+            own
+        });
+        let mut problems = vec![Problem::of_store(error)];
+        problems.extend(replica_problems(own.as_slice()));
+        problems
     }
 
     /// Caches a session for its idle timeout, or removes it.
@@ -209,51 +248,39 @@ impl Admin {
     }
 
     /// The current statistics, with the `max_groups` groups of the highest usage. During an outage, the last
-    /// statistics.
-    ///
-    /// # Errors
-    /// Errors of the store other than outages.
-    pub async fn overview(&self, max_groups: usize) -> Result<Overview, AdminError> {
+    /// statistics. Their error is one of the problems.
+    pub async fn overview(&self, max_groups: usize) -> Overview {
         let status = &self.context.store_status;
         let current = self.read_stats(max_groups).await;
-        let outage = match &current {
-            Err(AdminError::Service(crate::service::ServiceError::Store(error)))
-                if error.is_unavailable() =>
-            {
-                Some(status.record_outage(error))
+        status.record(&current);
+        match current {
+            Ok(stats) => {
+                let stats = Arc::new(stats);
+                let mut state = status.lock();
+                state.stats = Some(Arc::clone(&stats));
+                Overview {
+                    problems: stats.problems.clone(),
+                    stats: Some(stats),
+                    own_replica: state.own_replica.clone(),
+                    outage: None,
+                }
             }
-            _ => None,
-        };
-        let mut state = status.lock();
-        if outage.is_none() {
-            state.stats = Some(Arc::new(current?));
-            state.failure = None;
+            Err(error) => status.overview_without_store(&error),
         }
-        let problems = match (&outage, &state.stats) {
-            (Some(_), _) => replica_problems(state.own_replica.as_slice()),
-            (None, last) => last
-                .as_ref()
-                .map_or_else(Vec::new, |stats| stats.problems.clone()),
-        };
-        Ok(Overview {
-            stats: state.stats.clone(),
-            own_replica: state.own_replica.clone(),
-            outage,
-            problems,
-        })
     }
 
-    async fn read_stats(&self, max_groups: usize) -> Result<InstallationStats, AdminError> {
+    async fn read_stats(&self, max_groups: usize) -> Result<InstallationStats, StoreError> {
         let started = Instant::now();
-        let services = self.count_services().await?;
+        let services = self.store.count_services().await?;
         let latency = started.elapsed();
         let replicas = self.replicas().await?;
         let groups = self.most_used_groups(max_groups).await?;
+        let at = self.store.now()?;
         Ok(InstallationStats {
-            at: self.store.now()?,
+            at,
             services,
             latency,
-            problems: current_problems(&replicas, &groups),
+            problems: current_problems(&replicas, &groups, at),
             replicas,
             groups,
         })

@@ -42,6 +42,13 @@ impl AdminQueries for MemoryStore {
         Ok(states.map(|group| group.booked_and_free().0 as u64).sum())
     }
 
+    async fn count_expired_bookings(&self, groups: &[&str]) -> Result<Vec<u64>, StoreError> {
+        let (now, state) = (self.clock.now(), self.state());
+        let states = groups.iter().map(|group| state.groups.get(*group));
+        let counts = states.map(|group| group.map_or(0, |group| group.count_expired(now)));
+        Ok(counts.collect())
+    }
+
     async fn exhausted_at(&self, groups: &[&str]) -> Result<Vec<Option<Timestamp>>, StoreError> {
         let state = self.state();
         let states = groups.iter().map(|group| state.groups.get(*group));

@@ -142,6 +142,19 @@ impl AdminQueries for RedisStore {
         Ok(counts.await?.into_iter().sum())
     }
 
+    async fn count_expired_bookings(&self, groups: &[&str]) -> Result<Vec<u64>, StoreError> {
+        let count = |group: &&str| {
+            let [_, _, booked, ..] = self.keys.group(group);
+            let now = self.redis.now_at(&booked)?.millis();
+            Ok(cmd("ZCOUNT").arg(booked).arg("-inf").arg(now).to_owned())
+        };
+        let counts = groups
+            .iter()
+            .map(count)
+            .collect::<Result<_, StoreError>>()?;
+        self.query_each(counts).await
+    }
+
     async fn exhausted_at(&self, groups: &[&str]) -> Result<Vec<Option<Timestamp>>, StoreError> {
         let keys = groups
             .iter()

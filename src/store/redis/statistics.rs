@@ -32,7 +32,7 @@ impl StatisticsStore for RedisStore {
         // Samples are added at the end of an interval.
         call.arg(&sample.encode()).arg(millis(SAMPLE_INTERVAL / 2));
         for range in StatisticsRange::ALL {
-            call.arg(millis(range.interval())).arg(range.intervals());
+            call.arg(millis(range.interval())).arg(range.slots());
         }
         self.redis.query(&call).await.map(Timestamp::from_millis)
     }

@@ -21,6 +21,9 @@ pub trait AdminQueries: Clock {
     /// Returns the number of bookings of these groups. It includes expired ones that are not released yet.
     async fn count_bookings(&self, groups: &[&str]) -> Result<u64, StoreError>;
 
+    /// Returns the number of bookings of each of these groups, in this order, that have expired and are not released yet.
+    async fn count_expired_bookings(&self, groups: &[&str]) -> Result<Vec<u64>, StoreError>;
+
     /// Lists bookings of the groups by expiration time, each with its group. It reads `limit` entries; the
     /// page has fewer if some of them have just ended.
     async fn bookings_by_end(

@@ -32,7 +32,7 @@ pub(crate) async fn write_statistics(
     for (age, statistics) in intervals {
         let start = current.before(range.interval() * age).millis();
         let interval = i64::try_from(range.interval().as_millis()).unwrap();
-        let slot = start / interval % i64::from(range.intervals());
+        let slot = start / interval % i64::from(range.slots());
         let [counts, gauges] = statistics.encode();
         write.arg(slot).arg(format!("{start}\n{counts}\n{gauges}"));
     }

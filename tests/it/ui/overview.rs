@@ -145,7 +145,7 @@ async fn problems_are_listed_with_what_to_do() {
         .wait_for_text("Set maxmemory-policy to noeviction")
         .await;
     browser
-        .wait_for_text("Resource group support is exhausted")
+        .wait_for_text("Resource group support has no number to book")
         .await;
     let severities =
         "return [...document.querySelectorAll('.problems strong')].map((e) => e.textContent)";

@@ -113,7 +113,7 @@ impl OverviewCache {
             StatisticsRange::Hour => &self.hour,
             StatisticsRange::Day => &self.day,
         };
-        let charts = charts.latest(CHARTS_INTERVAL / 2, load_charts(state, viewer.range));
+        let charts = charts.latest(CHARTS_INTERVAL, load_charts(state, viewer.range));
         Bytes::from([data, charts.await].concat())
     }
 }

@@ -1,8 +1,12 @@
 use super::*;
 use crate::{
     model::PoolUsage,
-    service::{OwnReplica, ReplicaStats, UsedGroup},
+    service::{OwnReplica, ReplicaStats},
 };
+
+fn now() -> Timestamp {
+    Timestamp::parse("2026-11-23T17:30:00Z").unwrap()
+}
 
 fn replica(address: &str, stats: ReplicaStats) -> Replica {
     let own = OwnReplica::new(crate::model::readiness::Readiness::default());
@@ -37,12 +41,12 @@ fn messages(problems: &[Problem]) -> Vec<&str> {
 #[test]
 fn replicas_without_problems_have_none() {
     let groups = MostUsedGroups::default();
-    assert_eq!(current_problems(&[], &groups), []);
+    assert_eq!(current_problems(&[], &groups, now()), []);
     let replicas = [
         replica("a", leader()),
         replica("b", ReplicaStats::default()),
     ];
-    assert_eq!(current_problems(&replicas, &groups), []);
+    assert_eq!(current_problems(&replicas, &groups, now()), []);
 }
 
 #[test]
@@ -63,7 +67,7 @@ fn a_problem_of_several_replicas_is_listed_once_with_them() {
         ),
         replica("b", with(ReplicaStats::default(), &[eviction])),
     ];
-    let problems = current_problems(&replicas, &MostUsedGroups::default());
+    let problems = current_problems(&replicas, &MostUsedGroups::default(), now());
     let expected = [
         "Redis fails the check eviction: detail",
         "Backend http://x does not respond",
@@ -88,33 +92,94 @@ fn problems_follow_from_the_state_of_replicas_and_groups() {
     second.catalog_version = Some("1-a".to_owned());
     let mut first = replica("a", skewed);
     first.catalog_version = Some("2-b".to_owned());
-    let used = |name: &str, size, free| UsedGroup {
-        name: name.to_owned(),
-        usage: PoolUsage { size, free },
-        exhausted_at: None,
-    };
-    let groups = MostUsedGroups {
-        usage: vec![
-            used("full", 2, 0),
-            used("nearly", 10, 1),
-            used("empty", 0, 0),
-        ],
-        ..MostUsedGroups::default()
-    };
-    let problems = current_problems(&[first, second], &groups);
+    let problems = current_problems(&[first, second], &MostUsedGroups::default(), now());
     let expected = [
         "Redis has lost 2 catalog entries that the replica can restore",
-        "Resource group full is exhausted: 2 of 2 numbers are booked",
         "No replica is the cleanup leader",
         "Replicas have different versions of the catalog",
         "The cleanup of ended services lags 61 s",
         "The clock differs from that of Redis by -45.0 s",
     ];
     assert_eq!(messages(&problems), expected);
-    assert_eq!(
-        problems[1].target,
-        Some(ProblemTarget::Group("full".to_owned()))
+}
+
+#[test]
+fn a_failed_booking_is_critical_and_no_free_number_a_warning() {
+    let used = |name: &str, size, free| UsedGroup {
+        name: name.to_owned(),
+        usage: PoolUsage { size, free },
+        exhausted_at: None,
+        has_backup: false,
+        expired: 0,
+    };
+    let failed = |group, seconds| UsedGroup {
+        exhausted_at: Some(now().before(Duration::from_secs(seconds))),
+        ..group
+    };
+    let groups = MostUsedGroups {
+        usage: vec![
+            used("full", 2, 0),
+            used("nearly", 10, 1),
+            used("empty", 0, 0),
+            UsedGroup {
+                has_backup: true,
+                ..used("with backup", 2, 0)
+            },
+            UsedGroup {
+                expired: 1,
+                ..used("with expired bookings", 2, 0)
+            },
+            // The codes of shared numbers can run out.
+            failed(used("shared", 3, 3), 59),
+            failed(used("failed", 2, 0), 0),
+            failed(used("failed earlier", 2, 1), 60),
+        ],
+        ..MostUsedGroups::default()
+    };
+    let problems = current_problems(&[], &groups, now());
+    let expected = [
+        "Resource group failed has no number to book: the last create failed at 2026-11-23T17:30:00.000Z",
+        "Resource group shared has no number to book: the last create failed at 2026-11-23T17:29:01.000Z",
+        "All numbers of resource group full are booked: 2",
+        "All numbers of resource group with backup are booked: 2",
+    ];
+    assert_eq!(messages(&problems), expected);
+    let severities = problems.iter().map(|problem| problem.severity.name());
+    let severities: Vec<_> = severities.collect();
+    assert_eq!(severities, ["critical", "critical", "warning", "warning"]);
+    let target = ProblemTarget::Group("failed".to_owned());
+    assert_eq!(problems[0].target, Some(target));
+    assert!(
+        problems[2].action.contains("fails"),
+        "{}",
+        problems[2].action
     );
+    assert!(
+        problems[3].action.contains("backup number of"),
+        "{}",
+        problems[3].action
+    );
+}
+
+#[test]
+fn restrictions_with_which_requests_fail_are_critical() {
+    let severity = |reason: Reason| {
+        let found = found(ProblemKind::Restricted, reason.name());
+        let problem = Problem::of_replica(&replica("a", leader()), &found);
+        (problem.severity, problem.runbook)
+    };
+    let restrictions = Reason::ALL.iter().filter(|reason| !reason.is_blocking());
+    let (critical, others): (Vec<Reason>, Vec<Reason>) =
+        restrictions.partition(|reason| severity(**reason).0 == Severity::Critical);
+    assert_eq!(critical, CRITICAL_RESTRICTIONS);
+    let expected = [
+        Reason::RightsIncomplete,
+        Reason::Overloaded,
+        Reason::SentinelsUnreachable,
+    ];
+    assert_eq!(others, expected);
+    assert_eq!(severity(Reason::StoreFull).1, "switchboardstorefull");
+    assert_eq!(severity(Reason::ReadOnly).1, "switchboarddegraded");
 }
 
 #[test]
@@ -137,5 +202,21 @@ fn every_kind_has_a_section_of_the_runbook() {
             assert!(runbook.contains(&heading), "{heading}");
             assert!(problem.action.ends_with('.'), "{}", problem.action);
         }
+    }
+    let text = || "detail".to_owned();
+    for error in [
+        StoreError::Unavailable(text()),
+        StoreError::Busy(1),
+        StoreError::Unknown(text()),
+        StoreError::Full(text()),
+        StoreError::Conflict(text()),
+        StoreError::Corrupt(text()),
+        StoreError::Denied(text()),
+        StoreError::Bug(text()),
+    ] {
+        let problem = Problem::of_store(&error);
+        let heading = format!("## {}\n", problem.runbook);
+        assert!(runbook.contains(&heading), "{heading}");
+        assert_eq!(problem.severity, Severity::Critical);
     }
 }

@@ -108,6 +108,12 @@ impl GroupState {
         (self.bookings.len(), self.free.len())
     }
 
+    /// Returns the number of expired bookings that are not released yet.
+    pub(in crate::store::memory) fn count_expired(&self, now: Timestamp) -> u64 {
+        let ended = self.by_end.iter();
+        ended.take_while(|(until, _)| *until <= now).count() as u64
+    }
+
     /// Releases expired bookings.
     pub(in crate::store::memory) fn reclaim(&mut self, now: Timestamp) {
         while let Some((until, _)) = self.by_end.first()

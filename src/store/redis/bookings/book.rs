@@ -101,33 +101,48 @@ impl RedisStore {
         let first = replies.next().map(parse_reply).transpose()?;
         let result = booking.make(first).await?;
         if matches!(result, BookResult::Exhausted(_)) {
-            self.record_exhausted(owner, group, &booking.id).await?;
+            self.end_without_number(owner, group, &booking.id).await?;
         }
         Ok(result)
     }
 }
 
 impl RedisStore {
-    /// Records that a booking found no free number in the group, and removes the booking from the resources of its
-    /// service. The time is for operators only, so a failure to record it is ignored.
-    async fn record_exhausted(
+    /// Removes a booking that found no free number from the resources of its service, and records the time for the group.
+    /// The time is for operators only: a failure to record it is logged and does not change the result.
+    async fn end_without_number(
         &self,
         owner: BookingOwner<'_>,
         group: &Group,
         booking: &BookingId,
     ) -> Result<(), StoreError> {
-        let key = self.keys.group_exhausted_at(&group.name);
-        let now = self.redis.now_at(&key)?.millis();
-        let mut record = redis::cmd("SET");
-        record
-            .arg(key)
-            .arg(now)
-            .arg("PX")
-            .arg(millis(EXHAUSTED_AT_TTL));
         let unregister = self.unregister_booking(owner, group, booking);
-        let commands = [record].into_iter().chain(unregister).collect();
-        let mut replies = self.redis.pipeline_each(commands).await?.into_iter();
-        replies.nth(1).transpose().map(drop)
+        let unregisters = unregister.is_some();
+        let record = self.exhausted_command(group);
+        let commands = unregister.into_iter().chain(record).collect();
+        let mut replies = match self.redis.pipeline_each(commands).await {
+            Ok(replies) => replies.into_iter(),
+            Err(error) if unregisters => return Err(error),
+            Err(error) => vec![Err(error)].into_iter(),
+        };
+        let unregistered = if unregisters { replies.next() } else { None };
+        if let Some(Err(error)) = replies.next() {
+            debug!(%error, group = group.name, "time of the failed booking not recorded");
+        }
+        unregistered.transpose().map(drop)
+    }
+
+    /// The command that records that a booking found no free number now. `None` if the time is unknown.
+    fn exhausted_command(&self, group: &Group) -> Option<Cmd> {
+        let key = self.keys.group_exhausted_at(&group.name);
+        let now = self.redis.now_at(&key);
+        let now = now.inspect_err(|error| {
+            debug!(%error, group = group.name, "time of the failed booking not recorded");
+        });
+        let mut record = redis::cmd("SET");
+        record.arg(&key).arg(now.ok()?.millis());
+        record.arg("PX").arg(millis(EXHAUSTED_AT_TTL));
+        Some(record)
     }
 }
 

@@ -33,7 +33,7 @@ for i, ring in ipairs(KEYS) do
     counts, gauges = merge(old_counts, counts, sum), merge(old_gauges, gauges, math.max)
   end
   -- If memory is full, Redis rejects a script whose first write allocates, but not later writes.
-  local ttl = format_millis(interval * slots + interval)
+  local ttl = format_millis(interval * slots)
   redis.call('PEXPIRE', ring, ttl)
   redis.call('HSET', ring, slot, format_millis(start) .. '\n' .. counts .. '\n' .. gauges)
   redis.call('PEXPIRE', ring, ttl)

@@ -75,16 +75,82 @@ async fn problems(app: &TestApp) -> Vec<String> {
 
 async fn an_exhausted_group_is_a_problem(app: TestApp) {
     let app = start_with_group(&app, &["8005550001"]).await;
-    let message = "Resource group support is exhausted: 1 of 1 numbers are booked";
-    assert!(!problems(&app).await.contains(&message.to_owned()));
+    let of_group = async |severity: &str| {
+        let found = get_json(&app, "problems").await;
+        let mut found = found["problems"].as_array().unwrap().iter();
+        let problem = found.find(|problem| problem["runbook"] == "switchboardnumberslow");
+        let problem = problem.filter(|problem| problem["severity"] == severity);
+        problem.map(|problem| problem["message"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(of_group("warning").await, None);
     assert_eq!(create_service(&app, "call").await.status, 200);
-    assert!(problems(&app).await.contains(&message.to_owned()));
+    let message = "All numbers of resource group support are booked: 1";
+    assert_eq!(of_group("critical").await, None, "no create has failed");
+    assert_eq!(of_group("warning").await.as_deref(), Some(message));
     if app.redis.is_none() {
         eventually("no other problems", async || {
             (problems(&app).await == [message]).then_some(())
         })
         .await;
     }
+    create_service(&app, "call")
+        .await
+        .error_message("NoAccessNumber", 503);
+    let failed = of_group("critical").await.unwrap();
+    let message = "Resource group support has no number to book: the last create failed at 20";
+    assert!(failed.starts_with(message), "{failed}");
+}
+
+#[tokio::test]
+async fn an_unavailable_redis_is_the_first_problem() {
+    let redis = DedicatedRedis::start(&[]).await;
+    let url = redis.url();
+    let settings = [
+        ("redis.url", url.as_str()),
+        super::fixture::ADMIN_SETTINGS[0],
+    ];
+    let app = TestApp::start(None, &random_prefix(), &settings).await;
+    let first = async || {
+        let found = get_json(&app, "problems").await;
+        let first = &found["problems"][0];
+        let text = |name: &str| first[name].as_str().unwrap_or_default().to_owned();
+        (text("severity"), text("message"), text("runbook"))
+    };
+    assert_ne!(first().await.2, "switchboardstoreunavailable");
+    redis.kill();
+    let (severity, message, runbook) = first().await;
+    assert_eq!(
+        (severity.as_str(), runbook.as_str()),
+        ("critical", "switchboardstoreunavailable")
+    );
+    assert!(
+        message.starts_with("The state in Redis cannot be read: "),
+        "{message}"
+    );
+    redis.spawn(&[]);
+    eventually("the problem is gone", async || {
+        (first().await.2 != "switchboardstoreunavailable").then_some(())
+    })
+    .await;
+    // Another error does not hide the problems of the replica.
+    redis
+        .command(&["ACL", "SETUSER", "default", "-zcard", "-zcount"])
+        .await;
+    let (severity, message, runbook) = first().await;
+    assert_eq!(
+        (severity.as_str(), runbook.as_str()),
+        ("critical", "switchboardredischeckfailed")
+    );
+    assert!(message.contains("permission denied"), "{message}");
+    eventually("the replica detects the missing rights", async || {
+        let all = problems(&app).await;
+        let found = all.iter().any(|message| {
+            message.starts_with("Ready with restrictions (rights_incomplete)")
+                || message.starts_with("Replica is not ready (missing_rights)")
+        });
+        found.then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -149,13 +149,14 @@ impl Chart {
     }
 
     fn summary_of(&self, line: &Line) -> String {
-        match (line.values.last(), line.largest()) {
-            (Some((_, last)), Some(largest)) => {
-                let (last, largest) = (self.unit.format(*last), self.unit.format(largest));
-                format!("{last}, largest {largest}")
-            }
-            _ => "no data".to_owned(),
-        }
+        let Some(largest) = line.largest() else {
+            return "no data".to_owned();
+        };
+        let last = line.values.last();
+        let current = last.filter(|(index, _)| index + 1 == self.width());
+        let current = current.map(|(_, value)| self.unit.format(*value));
+        let current = current.as_deref().unwrap_or("no data now");
+        format!("{current}, largest {}", self.unit.format(largest))
     }
 
     /// The content of the chart as text.
@@ -222,6 +223,18 @@ mod tests {
             chart.summary(),
             "Active services, last hour. active: 0, largest 2,000. No sample in 354 of 360 intervals."
         );
+    }
+
+    #[test]
+    fn only_a_value_of_the_last_interval_is_current() {
+        for (services, expected) in [
+            (&[(0, 9), (359, 5)], "active: 5, largest 9"),
+            (&[(0, 9), (358, 5)], "active: no data now, largest 9"),
+            (&[(358, 5), (359, 999)], "active: no data now, largest 5"),
+        ] {
+            let summary = chart(services).summary();
+            assert!(summary.contains(expected), "{summary}");
+        }
     }
 
     #[test]
