@@ -16,6 +16,7 @@ pub use self::{
     bookings::{MostUsedGroups, UsedGroup},
     bulk_actions::{BulkResult, MAX_SELECTED},
     entries::{CatalogEntry, EntryOrigin, Precondition, PutOutcome},
+    entry_conflict::EntryConflict,
     group_numbers::GroupNumber,
     group_usage::{GroupUsage, MAX_SAMPLED_GROUPS, UsageSample},
     import_export::{Difference, ImportMode, ImportReport, Secrets, export_catalog},
@@ -52,6 +53,7 @@ mod bulk_actions;
 mod catalog_transaction;
 mod entries;
 mod entry_change;
+mod entry_conflict;
 mod group_numbers;
 mod group_usage;
 mod import_export;

@@ -9,6 +9,7 @@ mod catalog;
 mod chats;
 mod clock_skew;
 mod collection;
+mod entry_conflict;
 mod entry_copy;
 mod entry_form;
 mod fixture;

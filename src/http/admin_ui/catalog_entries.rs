@@ -7,9 +7,9 @@ use actix_web::{
 };
 
 use super::{
-    PageError, PageResult, catalog_entry_draft::EntryDraft, catalog_tables::table_path,
-    flash_message, form::Form, form_values::FormValues, groups, ok_page, page_url,
-    redirect_see_other, signed_in::SignedIn,
+    PageError, PageResult, catalog_entry_draft::EntryDraft, catalog_entry_form::DELETED_REVISION,
+    catalog_tables::table_path, flash_message, form::Form, form_values::FormValues, groups,
+    ok_page, page_url, redirect_see_other, signed_in::SignedIn,
 };
 use crate::{
     http::{AppState, admin_api, body, path},
@@ -95,8 +95,15 @@ pub(super) async fn save_entry(
     payload: Payload,
 ) -> PageResult {
     let ((table, name), form) = read_entry_form(&state, &session, &request, payload).await?;
-    let revision = form.text("revision").to_owned();
-    let condition = Precondition::IfMatch(vec![revision.clone()]);
+    // After a conflict, the revision to overwrite.
+    let overwritten = Some(form.text("overwrite")).filter(|revision| !revision.is_empty());
+    let revision = overwritten
+        .unwrap_or_else(|| form.text("revision"))
+        .to_owned();
+    let condition = match revision.as_str() {
+        DELETED_REVISION => Precondition::MustNotExist,
+        _ => Precondition::IfMatch(vec![revision.clone()]),
+    };
     let current = current_options(admin_api::admin_service(&state)?, (table, name.clone())).await?;
     let draft = EntryDraft {
         name: Some(name),

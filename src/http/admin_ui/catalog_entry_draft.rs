@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
 use super::{
     Layout, PageError, PageResult,
-    catalog_entry_form::{EntryForm, EntryPage},
+    catalog_entry_form::{EntryForm, EntryPage, KnownNames},
     catalog_tables::{menu_section, new_entry_title, table_path},
     form_values::{FormValues, InputError},
     page_url, redirect_see_other, render,
@@ -14,8 +14,8 @@ use crate::{
     http::{ApiError, AppState, admin_api},
     model::Table,
     service::{
-        Admin, AdminError, CatalogEntry, EntryError, EntryOrigin, Precondition, REDACTED,
-        ServicePreset, group_options, preset_of, presets,
+        Admin, AdminError, CatalogEntry, EntryConflict, EntryError, EntryOrigin, Precondition,
+        REDACTED, ServicePreset, group_options, preset_of, presets,
     },
 };
 
@@ -32,7 +32,8 @@ pub(super) struct EntryDraft {
     /// The option that `problem` is about.
     pub(super) invalid_option: Option<String>,
     pub(super) warnings: Vec<String>,
-    pub(super) is_conflict: bool,
+    /// What someone else saved in the meantime.
+    pub(super) conflict: Option<EntryConflict>,
     pub(super) flash: &'static str,
 }
 
@@ -49,7 +50,7 @@ impl EntryDraft {
             problem: String::new(),
             invalid_option: None,
             warnings: Vec::new(),
-            is_conflict: false,
+            conflict: None,
             flash: "",
         }
     }
@@ -100,7 +101,7 @@ impl EntryDraft {
         let put = match self.values.options() {
             Ok(options) => match FormValues::check_size(&options, state.limits.form_bytes) {
                 Ok(()) => {
-                    let put = admin.put_entry(entry, options, condition, &actor);
+                    let put = admin.put_entry(entry.clone(), options, condition, &actor);
                     put.await.map(drop)
                 }
                 Err(error) => Err(error),
@@ -113,8 +114,11 @@ impl EntryDraft {
         match put {
             Ok(()) => Ok(redirect_to_saved(self.table, &name)),
             Err(error) => {
-                self.is_conflict =
+                let is_conflict =
                     matches!(error, AdminError::PreconditionFailed(_)) && self.name.is_some();
+                if is_conflict && let Ok(own) = self.values.options() {
+                    self.conflict = Some(admin.entry_conflict(&entry, &own).await?);
+                }
                 self.read_only = matches!(error, AdminError::ReadOnly(..)) && self.name.is_some();
                 if let AdminError::InvalidEntry(error) = &error {
                     self.invalid_option = invalid_option(error);
@@ -161,12 +165,15 @@ impl EntryDraft {
                 known,
                 preset,
                 &self.values,
-                admin.group_names(),
+                KnownNames {
+                    groups: admin.group_names(),
+                    services: admin.service_names(),
+                },
                 self.invalid_option.as_deref(),
             ),
             problem: self.problem,
             warnings: self.warnings,
-            is_conflict: self.is_conflict,
+            conflict: self.conflict,
             flash: self.flash,
             group_page: None,
         })

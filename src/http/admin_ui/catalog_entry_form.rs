@@ -7,11 +7,17 @@ use super::{
 };
 use crate::{
     model::Table,
-    service::{Importance, OptionDoc, OptionType, OptionValue, ServicePreset, is_option_name},
+    service::{
+        EntryConflict, Importance, OptionDoc, OptionType, OptionValue, ServicePreset,
+        is_option_name,
+    },
 };
 
 /// Empty rows for custom options.
 const EMPTY_ROWS: usize = 2;
+
+/// The revision in forms that overwrite a deleted entry.
+pub(super) const DELETED_REVISION: &str = "deleted";
 
 /// Lines of a list that are shown unfolded.
 const MAX_UNFOLDED_LINES: usize = 20;
@@ -28,6 +34,8 @@ pub(super) enum FieldKind {
     Choice(Vec<String>),
     /// The name of a resource group.
     Group,
+    /// Names of configured services.
+    Services,
 }
 
 /// The field of an option.
@@ -64,6 +72,14 @@ pub(super) struct EntryForm {
     pub(super) families: Vec<OptionDoc>,
     /// Names of resource groups, for completion.
     pub(super) groups: Vec<String>,
+    /// Names of configured services, for completion.
+    pub(super) services: Vec<String>,
+}
+
+/// The names that fields complete.
+pub(super) struct KnownNames {
+    pub(super) groups: Vec<String>,
+    pub(super) services: Vec<String>,
 }
 
 impl EntryForm {
@@ -73,7 +89,7 @@ impl EntryForm {
         known: Vec<OptionDoc>,
         preset: Option<&ServicePreset>,
         values: &FormValues,
-        groups: Vec<String>,
+        names: KnownNames,
         invalid_option: Option<&str>,
     ) -> Self {
         let (families, known): (Vec<_>, Vec<_>) =
@@ -121,7 +137,8 @@ impl EntryForm {
             added_numbers: values.added_numbers.clone(),
             removed_numbers: values.removed_numbers.clone(),
             families,
-            groups,
+            groups: names.groups,
+            services: names.services,
         }
     }
 
@@ -159,6 +176,7 @@ fn field_kind(doc: &OptionDoc, value: Option<&str>) -> FieldKind {
         OptionType::Choice(choices) => choice(choices),
         OptionType::Integer(..) => FieldKind::Number,
         OptionType::ResourceGroup => FieldKind::Group,
+        OptionType::ServiceNames => FieldKind::Services,
         _ => FieldKind::Text,
     }
 }
@@ -187,7 +205,7 @@ pub(super) struct EntryPage {
     /// Warnings about probably misspelled options.
     pub(super) warnings: Vec<String>,
     /// The entry was changed by someone else.
-    pub(super) is_conflict: bool,
+    pub(super) conflict: Option<EntryConflict>,
     pub(super) flash: &'static str,
     /// Usage and numbers of an active resource group.
     pub(super) group_page: Option<GroupPage>,
@@ -225,11 +243,18 @@ impl EntryPage {
         format!("{new}?copy={}", percent_encode(name))
     }
 
+    /// The value of the button that overwrites the entry that someone else saved.
+    fn overwrite_value(conflict: &EntryConflict) -> &str {
+        conflict.revision.as_deref().unwrap_or(DELETED_REVISION)
+    }
+
     /// The page without the changes: the entry as it is stored, or the list.
     fn cancel_url(&self) -> String {
+        let mut conflicts = self.conflict.iter();
+        let is_deleted = conflicts.any(|conflict| conflict.revision.is_none());
         match self.name {
-            Some(_) => self.url(),
-            None => page_url(&[self.table_path()]),
+            Some(_) if !is_deleted => self.url(),
+            _ => page_url(&[self.table_path()]),
         }
     }
 
@@ -250,6 +275,11 @@ impl Field {
 
     fn line_count(&self) -> String {
         format_total(self.value.lines().count())
+    }
+
+    /// The placeholder of an empty field.
+    fn placeholder(&self) -> &str {
+        self.doc.default.as_deref().unwrap_or_default()
     }
 
     fn is_mandatory(&self) -> bool {

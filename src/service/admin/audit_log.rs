@@ -249,6 +249,23 @@ impl Admin {
         }
     }
 
+    /// The user and the time of the latest change of an object, if it is among the latest [`SEARCH_BATCH`] events.
+    ///
+    /// # Errors
+    /// [`AdminError::Service`] for errors of the store.
+    pub(super) async fn latest_change(
+        &self,
+        kind: &str,
+        name: &str,
+    ) -> Result<Option<(String, String)>, AdminError> {
+        let events = self.store.audit_events(None, SEARCH_BATCH).await?;
+        let records = events
+            .iter()
+            .filter_map(|event| serde_json::from_str::<AuditRecord>(&event.text).ok());
+        let mut changes = records.filter(|record| record.kind == kind && record.name == name);
+        Ok(changes.next().map(|record| (record.actor, record.time)))
+    }
+
     /// Writes an event, before its change is made.
     pub(super) async fn append_audit_event(&self, event: &AuditRecord) -> Result<(), AdminError> {
         let max_entries = self.context.settings.audit_log_entries;

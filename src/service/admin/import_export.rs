@@ -59,7 +59,11 @@ pub struct Difference {
 }
 
 /// The differences between two states of an entry.
-fn diff_options(entry: &EntryName, before: &Options, after: &Options) -> Vec<Difference> {
+pub(super) fn diff_options(
+    entry: &EntryName,
+    before: &Options,
+    after: &Options,
+) -> Vec<Difference> {
     let (old, new) = (options::redact(before), options::redact(after));
     let text = |options: &Options, option| {
         Some(match options.get(option)? {

@@ -34,6 +34,7 @@ pub(super) static GROUP_OPTIONS: &[OptionSpec] = &[
         |_| Integer(BOOKING_TIMEOUT_RANGE.0, BOOKING_TIMEOUT_RANGE.1),
         "Seconds that a number stays booked if neither the request nor the service sets it.",
     )
+    .with_unit("seconds")
     .with_default(DefaultValue::Number(DEFAULT_BOOKING_TIMEOUT)),
     option(
         "_max_booking_expiration_timeout",
@@ -42,6 +43,7 @@ pub(super) static GROUP_OPTIONS: &[OptionSpec] = &[
         "Maximum in seconds that a request can set by _booking_expiration_timeout. Options of services \
          and of the group can be longer.",
     )
+    .with_unit("seconds")
     .with_default(DefaultValue::Number(BOOKING_TIMEOUT_RANGE.1)),
     option(
         "_services",

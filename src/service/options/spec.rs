@@ -60,6 +60,8 @@ pub struct OptionDoc {
     pub default: Option<String>,
     /// The type of the value.
     pub option_type: OptionType,
+    /// The unit of a number, such as `seconds`.
+    pub unit: Option<&'static str>,
     /// Whether its value is never returned.
     pub is_secret: bool,
     /// Whether requests can have it as a parameter.
@@ -89,6 +91,7 @@ pub(super) struct OptionSpec {
     /// The type of the value, given the maximum TTL in seconds.
     pub(super) option_type: fn(u64) -> OptionType,
     pub(super) default: Option<DefaultValue>,
+    pub(super) unit: Option<&'static str>,
     pub(super) is_secret: bool,
     /// Whether it configures the server side, so that requests cannot set it.
     pub(super) is_server_side: bool,
@@ -156,6 +159,7 @@ pub(super) const fn option(
         applies_to,
         option_type,
         default: None,
+        unit: None,
         is_secret: false,
         is_server_side: false,
         description,
@@ -167,6 +171,12 @@ impl OptionSpec {
     pub(super) const fn with_default(self, default: DefaultValue) -> Self {
         let default = Some(default);
         Self { default, ..self }
+    }
+
+    /// Sets the unit of a number.
+    pub(super) const fn with_unit(self, unit: &'static str) -> Self {
+        let unit = Some(unit);
+        Self { unit, ..self }
     }
 
     pub(super) const fn secret(self) -> Self {
@@ -208,6 +218,7 @@ impl OptionSpec {
             importance: self.importance_for(kind)?,
             default,
             option_type,
+            unit: self.unit,
             is_secret: self.is_secret,
             is_parameter: self.name.starts_with('_') && !self.is_server_side,
             is_pattern: self.name.contains('<'),

@@ -172,6 +172,7 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
         |max_ttl_seconds| Integer(1, max_ttl_seconds),
         "Seconds until a service and all its data expire. The maximum is the setting limits.max_ttl_seconds.",
     )
+    .with_unit("seconds")
     .with_default(DefaultValue::Number(DEFAULT_TTL)),
     option(
         "_resource_group",
@@ -194,13 +195,15 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
         |_| Integer(BOOKING_TIMEOUT_RANGE.0, BOOKING_TIMEOUT_RANGE.1),
         "Seconds that a number stays booked. The request takes precedence over this option, which takes \
          precedence over that of the group.",
-    ),
+    )
+    .with_unit("seconds"),
     option(
         "_access_code_length",
         &[(Advanced, BOOKING_KINDS)],
         |_| Integer(CODE_LENGTH_RANGE.0, CODE_LENGTH_RANGE.1),
         "Digits of an access code, including its prefix.",
     )
+    .with_unit("digits")
     .with_default(DefaultValue::Number(DEFAULT_CODE_LENGTH)),
     option(
         "_access_code_prefix",
@@ -251,6 +254,7 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
         "Seconds without any request or connection of the client of a chat after which it has left. It joins again \
          with its next request.",
     )
+    .with_unit("seconds")
     .with_default(DefaultValue::Number(DEFAULT_CLIENT_TIMEOUT))
     .server_side(),
     option(
@@ -259,6 +263,7 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
         |_| Integer(MAX_EVENTS_RANGE.0, MAX_EVENTS_RANGE.1),
         "Maximum number of events in a transcript. Further messages are rejected.",
     )
+    .with_unit("events")
     .with_default(DefaultValue::Number(DEFAULT_MAX_EVENTS))
     .server_side(),
     option(
@@ -267,6 +272,7 @@ pub(super) static SERVICE_OPTIONS: &[OptionSpec] = &[
         |_| Integer(MESSAGE_BYTES_RANGE.0, MESSAGE_BYTES_RANGE.1),
         "Maximum size of a message in bytes.",
     )
+    .with_unit("bytes")
     .with_default(DefaultValue::Number(DEFAULT_MESSAGE_BYTES))
     .server_side(),
     option(

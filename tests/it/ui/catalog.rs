@@ -111,7 +111,14 @@ async fn concurrent_edit_is_shown_as_a_conflict(fixture: BrowserFixture) {
         .await;
     let field = second.field("_ttl").await.prop("value").await.unwrap();
     assert_eq!(field.as_deref(), Some("602"), "the input is kept");
-    second.follow("Load latest version").await;
+    let differences = second
+        .run("return document.querySelector('[aria-label=Differences] tbody').innerText")
+        .await;
+    assert_eq!(differences, "_ttl\t601\t602");
+    second.wait_for_text("Last change by admin").await;
+    second.resize(390, 844).await;
+    second.inspect("a conflict").await;
+    second.follow("Take theirs").await;
     eventually("the form shows the latest version", async || {
         let now = second.field("_ttl").await.prop("value").await.unwrap();
         (now.as_deref() == Some("601")).then_some(())

@@ -119,6 +119,16 @@ for (const all of document.querySelectorAll("input[data-select-all]")) {
   if (boxes.length) update();
 }
 
+// Fields with several names, separated by commas: the suggestions complete the last one.
+for (const input of document.querySelectorAll("input[data-names]")) {
+  const options = [...input.list.options];
+  const names = options.map((option) => option.value);
+  input.addEventListener("input", () => {
+    const before = input.value.slice(0, input.value.lastIndexOf(",") + 1);
+    options.forEach((option, index) => { option.value = before + names[index]; });
+  });
+}
+
 // File inputs that load a text file into a text area, for review before it is submitted.
 for (const input of document.querySelectorAll("input[type=file][data-into]")) {
   input.addEventListener("change", async () => {
