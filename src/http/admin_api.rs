@@ -83,13 +83,17 @@ fn with_etag(status: StatusCode, revision: &str) -> HttpResponseBuilder {
 
 /// The query parameter `limit`: the page size.
 pub(super) fn page_size(query: &FormData) -> Result<usize, ApiError> {
+    page_size_up_to(query, PAGE_LIMITS.1)
+}
+
+/// The query parameter `limit` of a list with smaller pages.
+pub(super) fn page_size_up_to(query: &FormData, max: usize) -> Result<usize, ApiError> {
     let Some(text) = query.text("limit") else {
         return Ok(PAGE_LIMITS.0);
     };
     let limit = parse_integer(text).and_then(|limit| limit.try_into().ok());
-    let limit = limit.filter(|limit| (1..=PAGE_LIMITS.1).contains(limit));
+    let limit = limit.filter(|limit| (1..=max).contains(limit));
     limit.ok_or_else(|| {
-        let max = PAGE_LIMITS.1;
         let message = format!("limit is {text:?}, expected an integer from 1 to {max}");
         ApiError::InvalidParameter(message)
     })

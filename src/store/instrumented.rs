@@ -129,7 +129,7 @@ instrument! {
     BookingStore {
         fn book_number(owner: BookingOwner<'_>, group: &Group, request: &BookingRequest) -> BookResult;
         fn release_pending_number(id: &ServiceId, booking: &Booking) -> ();
-        fn release_number(id: &ServiceId, booking: &Booking) -> ();
+        fn release_number(id: &ServiceId, booking: &Booking) -> bool;
         fn match_call(groups: &[String], call: &Call) -> MatchResult;
     }
     IdempotencyStore {

@@ -48,11 +48,6 @@ impl AuditLogTemplate {
     fn searched_text(&self) -> String {
         format_total(self.searched)
     }
-
-    /// Whether the search stopped before it had read all events.
-    fn is_interrupted(&self) -> bool {
-        self.pager.is_interrupted && self.pager.next.is_some()
-    }
 }
 
 /// An event of the audit log. Members that are missing in the stored event are empty.
@@ -149,7 +144,7 @@ pub(super) async fn show_audit_log(
     } = page;
     ok_page(&AuditLogTemplate {
         layout: Layout::new(&session, "audit-log", "Audit log"),
-        pager: list.cursor_pager(events.len(), next.as_deref(), None),
+        pager: list.cursor_pager(events.len(), next.as_deref(), None, list.is_filtered()),
         events: events.iter().map(AuditEventView::from_json).collect(),
         searched,
         list,

@@ -48,11 +48,17 @@ struct BookingsPage {
     /// Each with its resource group.
     bookings: Vec<(String, ListedBooking)>,
     groups: Vec<String>,
+    /// Whether the number has more bookings than are read.
+    has_unread_bookings: bool,
 }
 
 impl BookingsPage {
     fn is_soonest_first(&self) -> bool {
         !self.list.order().1
+    }
+
+    fn max_bookings_text() -> String {
+        format_total(MAX_SEARCHED)
     }
 
     fn max_groups_text() -> String {
@@ -75,10 +81,11 @@ pub(super) async fn show_bookings(
     let query = body::parse_query(&state, &request)?;
     let list = ListQuery::parse(&SPEC, &query)?;
     let admin = admin_api::admin_service(&state)?;
-    let (bookings, pager) = if list.filter("number").is_empty() {
-        bookings_by_end(admin, &list, &query).await?
+    let ((bookings, pager), has_unread_bookings) = if list.filter("number").is_empty() {
+        (bookings_by_end(admin, &list, &query).await?, false)
     } else {
-        list.paginate(bookings_of_number(admin, &list).await?)
+        let (found, has_unread_bookings) = bookings_of_number(admin, &list).await?;
+        (list.paginate(found), has_unread_bookings)
     };
     ok_page(&BookingsPage {
         layout: Layout::new(&session, "bookings", "Bookings"),
@@ -86,6 +93,7 @@ pub(super) async fn show_bookings(
         pager,
         bookings,
         groups: admin.groups_with_bookings(),
+        has_unread_bookings,
     })
 }
 
@@ -97,7 +105,7 @@ async fn bookings_by_end(
     list: &ListQuery,
     query: &FormData,
 ) -> Result<(Vec<GroupBooking>, Pager), ApiError> {
-    let group = Some(list.filter("group")).filter(|group| !group.is_empty());
+    let group = group(list);
     let range = ListRange {
         order: order(list),
         after: admin_api::parse_cursor(query)?,
@@ -107,27 +115,34 @@ async fn bookings_by_end(
     let total = format::format_count(admin.count_bookings(group).await?);
     let next = page.next.as_ref().map(admin_api::format_cursor);
     let count = page.entries.len();
-    let pager = list.cursor_pager(count, next.as_deref(), Some(&format!("about {total}")));
+    let total = format!("about {total}");
+    let pager = list.cursor_pager(count, next.as_deref(), Some(&total), false);
     Ok((page.entries, pager))
 }
 
-/// The bookings of a number in all groups, or in the selected one.
+/// The bookings of a number in all groups, or in the selected one, and whether there are more than [`MAX_SEARCHED`].
 async fn bookings_of_number(
     admin: &Admin,
     list: &ListQuery,
-) -> Result<Vec<GroupBooking>, ApiError> {
-    let found = admin
-        .bookings_of_number(list.filter("number"), MAX_SEARCHED)
+) -> Result<(Vec<GroupBooking>, bool), ApiError> {
+    let mut found = admin
+        .bookings_of_number(list.filter("number"), group(list), MAX_SEARCHED + 1)
         .await?;
-    let group = list.filter("group");
-    let in_group = found
-        .into_iter()
-        .filter(|(name, _)| group.is_empty() || name == group);
+    let has_unread_bookings = found.len() > MAX_SEARCHED;
+    found.truncate(MAX_SEARCHED);
     let range = ListRange {
         order: order(list),
         ..ListRange::default()
     };
-    Ok(range.select(in_group, position))
+    Ok((
+        range.select(found.into_iter(), position),
+        has_unread_bookings,
+    ))
+}
+
+/// The selected group.
+fn group(list: &ListQuery) -> Option<&str> {
+    Some(list.filter("group")).filter(|group| !group.is_empty())
 }
 
 fn order(list: &ListQuery) -> ExpiryOrder {

@@ -4,7 +4,7 @@
 use super::percent_encode;
 use crate::{
     http::{ApiError, admin_api},
-    service::{FieldValue, FormData, parse_integer},
+    service::{FieldValue, FormData, MAX_SELECTED, parse_integer},
 };
 
 pub(super) use self::pager::{Pager, format_total};
@@ -13,7 +13,7 @@ use self::pager::range_text;
 
 mod pager;
 
-/// The page sizes that pages offer. URLs can have others, up to that of the admin API.
+/// The page sizes that pages offer. URLs can have others, up to [`MAX_SELECTED`]: all rows of a page can be selected.
 const PAGE_SIZES: [usize; 3] = [25, 50, 100];
 /// Maximum length of a filter in bytes.
 const MAX_FILTER_BYTES: usize = 256;
@@ -81,7 +81,7 @@ impl ListQuery {
             filters,
             column,
             is_descending,
-            limit: admin_api::page_size(query)?,
+            limit: admin_api::page_size_up_to(query, MAX_SELECTED)?,
             offset: parse_offset(query)?,
             has_cursor: query.text("after").is_some(),
         })
@@ -221,19 +221,20 @@ impl ListQuery {
     }
 
     /// The links of a list with cursors, of which the page has `count` entries. `total` is the number of all entries, if
-    /// it is known.
+    /// it is known. A search can stop before it has found a whole page; lists of an index do not.
     pub(super) fn cursor_pager(
         &self,
         count: usize,
         next: Option<&str>,
         total: Option<&str>,
+        is_search: bool,
     ) -> Pager {
         Pager {
             range: range_text(self.offset, count, total),
             first: self.has_cursor.then(|| self.first_url()),
             previous: None,
             next: next.map(|next| self.page_url(self.offset + count, Some(next))),
-            is_interrupted: count < self.limit && self.is_filtered(),
+            is_interrupted: is_search && next.is_some() && count < self.limit,
             sizes: self.sizes(),
         }
     }

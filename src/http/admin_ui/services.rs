@@ -64,7 +64,7 @@ struct ServicesPage {
     definitions: Vec<String>,
     /// The filter by expiration time, for its field.
     expires_before: String,
-    /// The number of services that the search read; 0 for a list without filters of services.
+    /// The number of services that the search read.
     searched: usize,
     /// Whether the number has more bookings than were read.
     has_unread_bookings: bool,
@@ -79,11 +79,6 @@ impl ServicesPage {
             && !self.list.is_filtered()
             && self.pager.first.is_none()
             && self.pager.next.is_none()
-    }
-
-    /// Whether the search stopped before it had read all services.
-    fn is_interrupted(&self) -> bool {
-        self.pager.is_interrupted && self.pager.next.is_some()
     }
 
     fn count_text(&self) -> String {
@@ -143,14 +138,19 @@ pub(super) async fn list_services(
     ok_page(&ServicesPage {
         layout: Layout::new(&session, "active-services", "Active services"),
         flash: flash_message(&query, &FLASH_MESSAGES),
-        pager: list.cursor_pager(services.len(), next.as_deref(), total.as_deref()),
+        pager: list.cursor_pager(
+            services.len(),
+            next.as_deref(),
+            total.as_deref(),
+            !search.is_list(),
+        ),
         count,
         services: services
             .map(|entry| with_time_remaining(entry, now))
             .collect(),
         definitions: definitions(admin),
         expires_before: expires_before(&list, &search),
-        searched: if search.is_list() { 0 } else { page.searched },
+        searched: page.searched,
         has_unread_bookings: found.has_unread_bookings,
         example: state
             .services

@@ -219,35 +219,45 @@ impl Admin {
         Ok(self.store.count_bookings(&groups).await?)
     }
 
-    /// The bookings of a number in all groups, each with its group: at most `limit`.
+    /// The bookings of a number in all groups, or in one, each with its group: at most `limit`.
     ///
     /// # Errors
-    /// [`AdminError::Service`] for an invalid number and errors of the store.
+    /// [`AdminError::NoSuchEntry`] for the group; [`AdminError::Service`] for an invalid number and errors of the store.
     pub async fn bookings_of_number(
         &self,
         number: &str,
+        group: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, ListedBooking)>, AdminError> {
         let subscriber = self.subscriber_of(number)?;
-        let (current, others) = {
-            let catalog = self.context.current_catalog.load();
-            catalog.resource_groups().partition_by_number(&subscriber)
-        };
-        let groups: Vec<&str> = current.iter().chain(&others).map(String::as_str).collect();
+        let groups = self.groups_of_number(&subscriber, group)?;
+        let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
         let mut found = Vec::new();
         for batch in groups.chunks(BATCH_SIZE) {
-            if found.len() >= limit {
+            let rest = limit - found.len();
+            if rest == 0 {
                 break;
             }
-            let rest = limit - found.len();
-            found.extend(
-                self.store
-                    .bookings_of_number(batch, &subscriber, rest)
-                    .await?,
-            );
+            let bookings = self.store.bookings_of_number(batch, &subscriber, rest);
+            found.extend(bookings.await?);
         }
-        found.truncate(limit);
         Ok(found)
+    }
+
+    /// The group, or the groups that can have bookings of a number: first those that have the number.
+    fn groups_of_number(
+        &self,
+        subscriber: &str,
+        group: Option<&str>,
+    ) -> Result<Vec<String>, AdminError> {
+        if let Some(group) = group {
+            self.require_group(group)?;
+            return Ok(vec![group.to_owned()]);
+        }
+        let catalog = self.context.current_catalog.load();
+        let (mut groups, others) = catalog.resource_groups().partition_by_number(subscriber);
+        groups.extend(others);
+        Ok(groups)
     }
 
     /// The names of the groups that can have bookings, deleted ones too, sorted.
@@ -280,8 +290,8 @@ impl Admin {
     /// Releases a number, regardless of the state of its service.
     ///
     /// # Errors
-    /// [`AdminError::NoSuchBooking`], errors of the store. The change can still fail after the audit log entry is
-    /// written.
+    /// [`AdminError::NoSuchBooking`], also if a call or another request released the booking meanwhile; errors of the
+    /// store. The change can still fail after the audit log entry is written.
     pub async fn release_number(
         &self,
         group: &str,
@@ -289,11 +299,12 @@ impl Admin {
         by: &Actor,
     ) -> Result<(), AdminError> {
         let id = BookingId::from(booking.to_owned());
-        let found = self.store.booking(group, &id).await?;
-        let found = found.ok_or_else(|| AdminError::NoSuchBooking {
+        let no_such_booking = || AdminError::NoSuchBooking {
             group: group.to_owned(),
             booking: booking.to_owned(),
-        })?;
+        };
+        let found = self.store.booking(group, &id).await?;
+        let found = found.ok_or_else(no_such_booking)?;
         let name = format!("{group}/{}", found.number);
         let mut event = AuditRecord::new(
             by,
@@ -316,7 +327,11 @@ impl Admin {
             expires_in: Duration::ZERO,
             pool: None,
         };
-        Ok(self.store.release_number(&found.service, &released).await?)
+        let was_released = self.store.release_number(&found.service, &released);
+        if was_released.await? {
+            return Ok(());
+        }
+        Err(no_such_booking())
     }
 
     /// The usage, or all numbers free if the group is not synchronized to the store yet.

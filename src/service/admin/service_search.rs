@@ -83,7 +83,9 @@ impl Admin {
                 has_unread_bookings: false,
             });
         };
-        let mut bookings = self.bookings_of_number(number, MAX_SEARCHED + 1).await?;
+        let mut bookings = self
+            .bookings_of_number(number, None, MAX_SEARCHED + 1)
+            .await?;
         let has_unread_bookings = bookings.len() > MAX_SEARCHED;
         bookings.truncate(MAX_SEARCHED);
         let mut ids = HashSet::new();

@@ -58,9 +58,11 @@ impl PendingCreate {
             // If the service may exist, the cleanup decides.
             Err(error) if !error.had_no_effect() => Ok(()),
             // The service is that of another request, with another booking.
-            Err(ServiceError::IdempotencyKeyReused) => store.release_number(&id, &booking).await,
+            Err(ServiceError::IdempotencyKeyReused) => {
+                store.release_number(&id, &booking).await.map(drop)
+            }
             Err(_) if is_repeatable => store.release_pending_number(&id, &booking).await,
-            Err(_) => store.release_number(&id, &booking).await,
+            Err(_) => store.release_number(&id, &booking).await.map(drop),
         };
         if let Err(error) = released {
             let Booking { group, number, .. } = booking;

@@ -89,10 +89,9 @@ impl AdminQueries for MemoryStore {
         let bookings = groups.iter().flat_map(|name| {
             let group = state.groups.get(*name).into_iter();
             let bookings = group.flat_map(|group| group.bookings_of_number(subscriber));
-            let bookings = bookings.take(limit);
             bookings.map(|booking| ((*name).to_owned(), booking))
         });
-        Ok(bookings.collect())
+        Ok(bookings.take(limit).collect())
     }
 
     async fn number_states(

@@ -61,9 +61,9 @@ impl BookingStore for MemoryStore {
         Ok(())
     }
 
-    async fn release_number(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError> {
-        self.state().release_number(id, &booking.group, &booking.id);
-        Ok(())
+    async fn release_number(&self, id: &ServiceId, booking: &Booking) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        Ok(state.release_number(id, &booking.group, &booking.id))
     }
 
     async fn match_call(&self, groups: &[String], call: &Call) -> Result<MatchResult, StoreError> {

@@ -208,14 +208,22 @@ impl State {
         }
     }
 
-    pub(super) fn release_number(&mut self, id: &ServiceId, group: &str, booking: &BookingId) {
+    /// Releases a booking. Returns whether it existed.
+    pub(super) fn release_number(
+        &mut self,
+        id: &ServiceId,
+        group: &str,
+        booking: &BookingId,
+    ) -> bool {
         if let Some(record) = self.services.get_mut(id) {
             record.bookings.retain(|(_, recorded)| recorded != booking);
         }
-        if let Some(state) = self.groups.get_mut(group) {
-            state.release(booking, EventType::NumberReleased, self.clock.now());
-        }
+        let now = self.clock.now();
+        let state = self.groups.get_mut(group);
+        let released =
+            state.and_then(|state| state.release(booking, EventType::NumberReleased, now));
         self.add_number_events(group);
+        released.is_some()
     }
 
     /// Returns the service of the newest booking that matches a call, and releases its number.

@@ -20,6 +20,10 @@ use crate::{
     store::AdminQueries,
 };
 
+/// The maximum number of commands of a pipeline that returns a value each. Other requests share its connection.
+const MAX_PIPELINE_COMMANDS: usize = 500;
+/// The maximum number of groups of a pipeline that returns a page of each.
+const MAX_PIPELINE_PAGES: usize = 50;
 /// The maximum number of bytes that one script copies for previews, since Redis is blocked meanwhile.
 const MAX_PREVIEW_COPY_BYTES: usize = 1024 * 1024;
 
@@ -93,7 +97,7 @@ impl RedisStore {
             let text = cmd("HGET").arg(bookings).arg(id.as_str()).to_owned();
             [text, cmd("ZSCORE").arg(booked).arg(id.as_str()).to_owned()]
         });
-        let replies: Vec<Option<String>> = self.query_each(commands.collect()).await?;
+        let replies: Vec<Option<String>> = self.query_in_batches(commands.collect()).await?;
         let existing = bookings.into_iter().zip(replies.chunks_exact(2));
         let existing = existing.filter_map(|((group, id), reply)| {
             let [Some(text), Some(end)] = reply else {
@@ -105,6 +109,41 @@ impl RedisStore {
             Some((group.to_owned(), parse_listed_booking(id, text, until)?))
         });
         Ok(existing.collect())
+    }
+
+    /// Sends any number of commands with short replies, in several pipelines, and parses their replies.
+    async fn query_in_batches<T: FromRedisValue>(
+        &self,
+        commands: Vec<Cmd>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut replies = Vec::with_capacity(commands.len());
+        let mut commands = commands.into_iter();
+        while commands.len() > 0 {
+            let batch = commands.by_ref().take(MAX_PIPELINE_COMMANDS).collect();
+            replies.extend(self.query_each(batch).await?);
+        }
+        Ok(replies)
+    }
+
+    /// Reads the first positions of each of these groups in a range: at most `limit`.
+    async fn booking_positions<'a>(
+        &self,
+        groups: &[&'a str],
+        range: &ListRange,
+        limit: usize,
+    ) -> Result<Vec<(&'a str, Cursor)>, StoreError> {
+        let pages = groups.iter().map(|group| {
+            let [_, _, booked, ..] = self.keys.group(group);
+            let now = self.redis.now_at(&booked)?;
+            Ok(page_command(booked, range, limit, now))
+        });
+        let pages = pages.collect::<Result<_, StoreError>>()?;
+        let pages: Vec<Vec<(String, i64)>> = self.query_each(pages).await?;
+        let entries = groups.iter().zip(pages).flat_map(|(group, page)| {
+            let positions = page.into_iter().map(cursor_from_entry);
+            positions.map(move |position| (*group, position))
+        });
+        Ok(entries.collect())
     }
 
     /// Sends commands in no particular order and parses their replies.
@@ -138,7 +177,7 @@ impl AdminQueries for RedisStore {
             let [_, _, booked, ..] = self.keys.group(group);
             cmd("ZCARD").arg(booked).to_owned()
         };
-        let counts = self.query_each::<u64>(groups.iter().map(count).collect());
+        let counts = self.query_in_batches::<u64>(groups.iter().map(count).collect());
         Ok(counts.await?.into_iter().sum())
     }
 
@@ -160,7 +199,7 @@ impl AdminQueries for RedisStore {
             .iter()
             .map(|group| self.keys.group_exhausted_at(group));
         let read = keys.map(|key| cmd("GET").arg(key).to_owned());
-        let times: Vec<Option<i64>> = self.query_each(read.collect()).await?;
+        let times: Vec<Option<i64>> = self.query_in_batches(read.collect()).await?;
         let times = times
             .into_iter()
             .map(|time| time.map(Timestamp::from_millis));
@@ -173,20 +212,13 @@ impl AdminQueries for RedisStore {
         range: &ListRange,
         limit: usize,
     ) -> Result<Page<(String, ListedBooking)>, StoreError> {
-        let pages = groups.iter().map(|group| {
-            let [_, _, booked, ..] = self.keys.group(group);
-            let now = self.redis.now_at(&booked)?;
-            Ok(page_command(booked, range, limit + 1, now))
-        });
-        let pages = pages.collect::<Result<_, StoreError>>()?;
-        let pages: Vec<Vec<(String, i64)>> = self.query_each(pages).await?;
-        let entries = groups.iter().zip(pages).flat_map(|(group, page)| {
-            let positions = page.into_iter().map(cursor_from_entry);
-            positions.map(move |position| (*group, position))
-        });
-        let mut entries = range.select(entries, |(_, position)| {
-            (position.end, position.name.as_str())
-        });
+        let mut entries = Vec::new();
+        for batch in groups.chunks(MAX_PIPELINE_PAGES) {
+            let read = self.booking_positions(batch, range, limit + 1).await?;
+            let all = entries.into_iter().chain(read);
+            entries = range.select(all, |(_, position)| (position.end, position.name.as_str()));
+            entries.truncate(limit + 1);
+        }
         let has_more = entries.len() > limit;
         entries.truncate(limit);
         let last = entries.last().map(|(_, position)| position.clone());
@@ -216,7 +248,7 @@ impl AdminQueries for RedisStore {
             let ids = entries.iter().filter_map(|entry| booking_of_entry(entry));
             ids.map(|id| (*group, id))
         });
-        self.read_bookings(ids.collect()).await
+        self.read_bookings(ids.take(limit).collect()).await
     }
 
     async fn number_states(

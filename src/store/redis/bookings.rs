@@ -60,14 +60,13 @@ impl BookingStore for RedisStore {
         Ok(())
     }
 
-    async fn release_number(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError> {
+    async fn release_number(&self, id: &ServiceId, booking: &Booking) -> Result<bool, StoreError> {
         let reason = ReleaseReason::Released;
         let release = self.release_command(&booking.group, &[&booking.id], reason);
         let unregister = self.unregister_command(id, &booking.group, &booking.id);
         let both = vec![release, unregister];
         let [reply, _unregistered] = reply_array(self.redis.pipeline_ordered(both).await?)?;
-        self.released(&booking.group, reply)?;
-        Ok(())
+        Ok(self.released(&booking.group, reply)? == 1)
     }
 
     /// Releases the newest booking that matches a call and whose service is active. Bookings without an

@@ -33,8 +33,8 @@ pub trait AdminQueries: Clock {
         limit: usize,
     ) -> Result<Page<(String, ListedBooking)>, StoreError>;
 
-    /// Lists the bookings of a number, given its subscriber: group by group in this order, in each at most
-    /// `limit`, oldest first.
+    /// Lists the bookings of a number, given its subscriber: group by group in this order, in each oldest first; at most
+    /// `limit`.
     async fn bookings_of_number(
         &self,
         groups: &[&str],

@@ -28,8 +28,8 @@ pub trait BookingStore: Send + Sync {
         booking: &Booking,
     ) -> Result<(), StoreError>;
 
-    /// Releases a booking. Idempotent.
-    async fn release_number(&self, id: &ServiceId, booking: &Booking) -> Result<(), StoreError>;
+    /// Releases a booking. Returns whether it existed.
+    async fn release_number(&self, id: &ServiceId, booking: &Booking) -> Result<bool, StoreError>;
 
     /// Finds the active service of a call by its newest matching booking in any of `groups`, and
     /// releases the number. If several calls match one booking, only one of them gets it.

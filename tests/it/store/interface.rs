@@ -4,6 +4,7 @@
 
 mod backend_sessions;
 mod binaries;
+mod bookings;
 mod chats;
 mod comet;
 mod conditions;

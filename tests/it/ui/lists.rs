@@ -1,8 +1,14 @@
 //! Search, filters, sorting and page sizes of lists.
 
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+
 use super::fixture::{AdminSession, all_between, between, next_page, page_html};
 use crate::{
-    api::admin::fixture::{create_entry, exclusive_group_options, start_admin, store_options},
+    api::admin::fixture::{
+        create_entry, create_service, exclusive_group_options, request_interaction_options,
+        start_admin, store_options,
+    },
     support::{TestApp, encode, on_redis_only},
 };
 
@@ -92,7 +98,7 @@ async fn invalid_parameters_of_lists_are_rejected(app: TestApp) {
         "/bookings",
         "/audit-log",
     ] {
-        for wrong in ["sort=other", "limit=0", "limit=201", "offset=-1"] {
+        for wrong in ["sort=other", "limit=0", "limit=101", "offset=-1"] {
             let response = session.get(&format!("{path}?{wrong}")).await;
             assert_eq!(response.status, 400, "{path} {wrong}");
             assert!(
@@ -110,4 +116,31 @@ async fn invalid_parameters_of_lists_are_rejected(app: TestApp) {
     ] {
         assert_eq!(session.get(&path).await.status, 400, "{path}");
     }
+}
+
+#[tokio::test]
+async fn bookings_of_a_number_beyond_the_maximum_are_found_by_their_group() {
+    let app = start_admin(&TestApp::on_memory().await).await;
+    for group in ["busy", "quiet"] {
+        let options = json!({"_allocation_strategy": "ROUND_ROBIN", "numbers": ["8005550001"]});
+        create_entry(&app, &format!("groups/{group}"), &options).await;
+        let options = request_interaction_options(group);
+        create_entry(&app, &format!("services/{group}"), &options).await;
+    }
+    let created = stream::iter(0..5_001).map(|_| create_service(&app, "busy"));
+    let mut created = created.buffer_unordered(32);
+    while let Some(response) = created.next().await {
+        response.service_id();
+    }
+    create_service(&app, "quiet").await.service_id();
+    let session = AdminSession::sign_in(&app).await;
+    let notice = "more than 5,000 bookings; only these were read";
+    let page = session.page("/bookings?number=8005550001").await;
+    assert!(page.contains("1-50 of 5,000"), "{page}");
+    assert!(page.contains(notice), "{page}");
+    let page = session
+        .page("/bookings?number=8005550001&group=quiet")
+        .await;
+    assert!(page.contains("1-1 of 1"), "{page}");
+    assert!(!page.contains(notice), "{page}");
 }

@@ -10,7 +10,7 @@ pub(in crate::http::admin_ui) struct Pager {
     pub(in crate::http::admin_ui) first: Option<String>,
     pub(in crate::http::admin_ui) previous: Option<String>,
     pub(in crate::http::admin_ui) next: Option<String>,
-    /// Whether the next page continues an interrupted search.
+    /// Whether the page is of a search that stopped before it had read all entries; the next page continues it.
     pub(in crate::http::admin_ui) is_interrupted: bool,
     /// The page sizes: URL, and whether it is the current one.
     pub(in crate::http::admin_ui) sizes: Vec<(usize, String, bool)>,

@@ -67,13 +67,20 @@ fn last_page_and_positions_after_the_end_have_links_back() {
 #[test]
 fn cursor_lists_count_from_the_offset_and_continue_searches() {
     let list = query(&[("q", "x"), ("offset", "100"), ("after", "1-a")]).unwrap();
-    let pager = list.cursor_pager(3, Some("2-b"), None);
+    let pager = list.cursor_pager(3, Some("2-b"), None, true);
     assert_eq!(pager.range, "101-103");
     let next = "/list?q=x&offset=103&after=2-b";
     assert_eq!(pager.next.as_deref(), Some(next));
     assert_eq!(pager.first.as_deref(), Some("/list?q=x"));
     assert!(pager.is_interrupted);
-    let full = list.cursor_pager(50, Some("2-b"), Some("about 1,000"));
+    assert!(!list.cursor_pager(3, None, None, true).is_interrupted);
+    // The entries of a list by expiration time may just have expired.
+    assert!(
+        !list
+            .cursor_pager(3, Some("2-b"), None, false)
+            .is_interrupted
+    );
+    let full = list.cursor_pager(50, Some("2-b"), Some("about 1,000"), true);
     assert_eq!(full.range, "101-150 of about 1,000");
     assert!(!full.is_interrupted);
 }
@@ -85,6 +92,7 @@ fn invalid_parameters_are_rejected() {
         ("sort", "other"),
         ("sort", "--name"),
         ("limit", "0"),
+        ("limit", "101"),
         ("offset", "-1"),
         ("offset", "99999999999"),
         ("q", &long),

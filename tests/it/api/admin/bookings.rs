@@ -1,5 +1,6 @@
 //! Bookings of a group.
 
+use futures_util::future::join_all;
 use reqwest::Method;
 
 use super::fixture::{
@@ -14,6 +15,7 @@ use crate::support::{
 on_every_kind_of_store!(
     bookings_are_listed_by_group_and_by_number,
     operator_releases_a_number,
+    a_booking_is_released_by_one_request,
 );
 
 async fn bookings_are_listed_by_group_and_by_number(app: TestApp) {
@@ -105,4 +107,21 @@ async fn operator_releases_a_number(app: TestApp) {
         audit_actions(&app).await[0],
         "release booking support/8005550001"
     );
+}
+
+async fn a_booking_is_released_by_one_request(app: TestApp) {
+    let app = start_with_group(&app, &["8005550001"]).await;
+    create_service(&app, "call").await.service_id();
+    let page = get_json(&app, "groups/support/bookings").await;
+    let booking = page["bookings"][0]["booking"].as_str().unwrap();
+    let path = format!("groups/support/bookings/{booking}");
+    let requests = (0..8).map(|_| TestResponse::send(request(&app, Method::DELETE, &path)));
+    let responses = join_all(requests).await;
+    let (released, others): (Vec<_>, Vec<_>) = responses
+        .into_iter()
+        .partition(|response| response.status == 200);
+    assert_eq!(released.len(), 1);
+    for response in others {
+        response.error_message("BookingNotFound", 404);
+    }
 }
