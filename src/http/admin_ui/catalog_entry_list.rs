@@ -9,7 +9,7 @@ use super::{
     catalog_entries::FLASH_MESSAGES,
     catalog_tables::{list_title, menu_section, table_path},
     flash_message,
-    list_query::{ListQuery, ListSpec, Pager},
+    list_query::{ListQuery, ListSpec, Pager, format_total},
     ok_page, page_url,
     signed_in::SignedIn,
 };
@@ -52,6 +52,8 @@ struct EntriesPage {
     types: Vec<String>,
     /// Whether there are no entries at all.
     is_empty: bool,
+    /// Whether the groups are sorted by usage, and that of some is not read.
+    has_unread_usage: bool,
     presets: &'static [ServicePreset],
     flash: &'static str,
 }
@@ -59,6 +61,10 @@ struct EntriesPage {
 impl EntriesPage {
     fn are_services(&self) -> bool {
         self.table == Table::Services
+    }
+
+    fn max_groups_text() -> String {
+        format_total(MAX_SAMPLED_GROUPS)
     }
 
     fn url(&self, row: &EntryRow) -> String {
@@ -153,6 +159,7 @@ pub(super) async fn list_entries(
     let (is_empty, types) = (rows.is_empty(), types(&rows));
     rows.retain(|row| row.matches(&list));
     let is_by_usage = list.order().0 == "usage";
+    let has_unread_usage = is_by_usage && rows.len() > MAX_SAMPLED_GROUPS;
     if is_by_usage {
         add_usage(admin, &session, table, &mut rows).await?;
     }
@@ -169,6 +176,7 @@ pub(super) async fn list_entries(
         rows,
         types,
         is_empty,
+        has_unread_usage,
         presets: presets(),
         flash: flash_message(&query, &FLASH_MESSAGES),
     })

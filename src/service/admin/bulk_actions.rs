@@ -22,7 +22,8 @@ pub struct BulkResult<T> {
     pub done: Vec<T>,
     /// Those that did not exist any more.
     pub gone: Vec<T>,
-    /// Those that were not changed, each with the error.
+    /// Those whose change failed or was not attempted, each with the error. After a timeout of the store, the change may
+    /// have been made.
     pub failed: Vec<(T, AdminError)>,
 }
 

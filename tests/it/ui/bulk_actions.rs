@@ -113,6 +113,7 @@ async fn selected_services_are_deleted_after_a_confirmation(app: TestApp) {
     TestResponse::send(gone).await.assert_ok();
     let result = confirm(&session, SERVICES, &confirmation, &[]).await;
     assert_eq!(summary(&result), "3 done, 1 already gone, 0 failed");
+    assert!(page_html(&result).contains("an entry for each change that was attempted"));
     let gone = between(page_html(&result), "<h2>Already gone</h2>", "</ul>");
     assert_eq!(all_between(gone, "<bdi>", "</bdi>"), [ids[2].as_str()]);
     assert_eq!(listed_ids(&session.page(list).await), ids[4..]);
@@ -184,6 +185,13 @@ async fn selected_bookings_are_released(app: TestApp) {
     assert!(page.contains("<bdi>8005550002</bdi>"), "{page}");
     assert!(page.contains("1-1 of about 1"), "{page}");
     assert_eq!(session.get("/bookings?group=none").await.status, 404);
+    let of_number = "/bookings?number=8005550001&group=";
+    let page = session.page(&format!("{of_number}a%2Fb")).await;
+    assert!(page.contains("1-1 of 1"), "{page}");
+    let page = session.page(&format!("{of_number}c")).await;
+    assert!(page.contains("No bookings found."), "{page}");
+    let unknown = session.get(&format!("{of_number}none")).await;
+    assert_eq!(unknown.status, 404);
     assert!(
         session
             .page("/bookings?number=8005550009")

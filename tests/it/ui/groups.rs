@@ -139,5 +139,7 @@ async fn each_page_shows_the_usage_of_its_groups() {
         let has_usage = !path.contains("usage");
         assert_eq!(row.contains(" in use"), has_usage, "{path}: {row}");
         assert_eq!(row.contains("<td>–</td>"), !has_usage, "{path}: {row}");
+        let notice = "the usage of the first 1,000 groups by name";
+        assert_eq!(page.contains(notice), !has_usage, "{path}: {page}");
     }
 }

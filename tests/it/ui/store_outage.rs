@@ -15,6 +15,13 @@ use crate::{
 };
 
 const OPTIONS: [(&str, &str); 1] = [("appendonly", "yes")];
+/// Pages that need Redis.
+const PAGES_OF_REDIS: [&str; 4] = [
+    "/active-services",
+    "/bookings",
+    "/audit-log",
+    "/match-explanation",
+];
 
 #[tokio::test]
 async fn pages_show_cached_data_and_the_outage() {
@@ -91,8 +98,8 @@ async fn pages_show_cached_data_and_the_outage() {
         "{}",
         export.text()
     );
-    // Pages that need Redis return an error page.
-    for path in ["/active-services", "/audit-log", "/match-explanation"] {
+    // These return an error page.
+    for path in PAGES_OF_REDIS {
         let page = session.get(path).await;
         assert_eq!(page.status, 503, "{path}");
         assert!(

@@ -1,7 +1,8 @@
 -- Returns the entries of a list after a position, ordered by score and then by name.
 -- KEYS    1 list
 -- ARGV    1 score of the position   2 name of the position or ''   3 maximum number of entries
---         4 score at which the list ends, '(' before it excludes it; '+inf' if it is missing   5 'REV' for the reverse order
+--         4 score at which the list ends, '(' before it excludes it; '+inf' if it is missing
+--         5 'REV' for the reverse order
 -- returns {name, score, ...}
 -- cost    O(log n + returned entries + entries with the score of the position before it)
 local first_score, last, result, offset = tonumber(ARGV[1]), ARGV[4] or '+inf', {}, 0
