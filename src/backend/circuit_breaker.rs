@@ -93,8 +93,6 @@ fn millis(span: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
-
     use super::*;
 
     const LONG_INTERVAL: Duration = Duration::from_secs(3_600);
@@ -115,14 +113,14 @@ mod tests {
         assert!(circuit.allows_request());
     }
 
-    #[test]
-    fn an_open_circuit_without_attempts_is_not_current() {
+    #[tokio::test]
+    async fn an_open_circuit_without_attempts_is_not_current() {
         let circuit = CircuitBreaker::new(1, Duration::ZERO);
         let minute = Duration::from_secs(60);
         assert!(!circuit.is_open_since_attempt_within(minute), "closed");
         circuit.record_failure();
         assert!(circuit.is_open_since_attempt_within(minute));
-        thread::sleep(Duration::from_millis(5));
+        tokio::time::sleep(Duration::from_millis(5)).await;
         assert!(!circuit.is_open_since_attempt_within(Duration::from_millis(1)));
         assert!(circuit.is_open(), "only its age matters");
         assert!(circuit.allows_request());

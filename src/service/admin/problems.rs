@@ -294,15 +294,14 @@ fn installation_problems(replicas: &[Replica]) -> impl Iterator<Item = Problem> 
 
 /// The problems of these groups at `now`.
 fn group_problems(groups: &MostUsedGroups, now: Timestamp) -> impl Iterator<Item = Problem> {
-    let problems = groups.usage.iter().filter_map(move |group| {
+    groups.usage.iter().filter_map(move |group| {
         let last = group.exhausted_at.filter(|at| now.since(*at) < RECENT);
         let problem = match last {
             Some(at) => Some(failed_booking(group, at)),
             None => (group.has_no_free_number()).then(|| no_free_number(group)),
         };
         problem.map(|problem| problem.at(ProblemTarget::Group(group.name.clone())))
-    });
-    problems
+    })
 }
 
 fn failed_booking(group: &UsedGroup, at: Timestamp) -> Problem {

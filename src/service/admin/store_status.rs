@@ -254,13 +254,13 @@ impl Admin {
         let current = self.read_stats(max_groups).await;
         status.record(&current);
         match current {
-            Ok(stats) => {
-                let stats = Arc::new(stats);
+            Ok(figures) => {
+                let figures = Arc::new(figures);
                 let mut state = status.lock();
-                state.stats = Some(Arc::clone(&stats));
+                state.stats = Some(Arc::clone(&figures));
                 Overview {
-                    problems: stats.problems.clone(),
-                    stats: Some(stats),
+                    problems: figures.problems.clone(),
+                    stats: Some(figures),
                     own_replica: state.own_replica.clone(),
                     outage: None,
                 }
