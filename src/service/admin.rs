@@ -13,7 +13,6 @@ pub(super) use self::audit_log::{AuditAction, AuditRecord};
 pub use self::{
     active_services::ActiveService,
     audit_log::{AuditFilter, AuditLogPage},
-    bookings::{MostUsedGroups, UsedGroup},
     bulk_actions::{BulkResult, MAX_SELECTED},
     entries::{CatalogEntry, EntryOrigin, Precondition, PutOutcome},
     entry_conflict::EntryConflict,
@@ -33,6 +32,7 @@ pub use self::{
     sessions::AdminSession,
     statistics::StatisticsSampler,
     store_status::{Overview, StoreOutage, StoreStatus},
+    used_groups::{MostUsedGroups, UsedGroup},
     webhooks::Webhook,
 };
 use super::{
@@ -72,6 +72,7 @@ mod service_search;
 mod sessions;
 mod statistics;
 mod store_status;
+mod used_groups;
 mod webhooks;
 
 /// The state that the admin API of all workers shares.

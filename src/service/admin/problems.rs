@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    bookings::{MostUsedGroups, UsedGroup},
     replica::Replica,
     replica_problems::{ProblemKind, ReplicaProblem},
+    used_groups::{MostUsedGroups, UsedGroup},
 };
 use crate::model::{StoreError, Timestamp, readiness::Reason};
 

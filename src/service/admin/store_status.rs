@@ -9,10 +9,10 @@ use std::{
 
 use super::{
     Admin,
-    bookings::MostUsedGroups,
     problems::{Problem, current_problems, replica_problems},
     replica::Replica,
     replica_problems::ProblemSources,
+    used_groups::MostUsedGroups,
 };
 use crate::{
     model::{

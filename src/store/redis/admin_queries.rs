@@ -313,19 +313,6 @@ impl AdminQueries for RedisStore {
     }
 }
 
-/// Returns the first `limit` entries in order, and the cursor of the next page.
-pub(super) fn split_page(
-    listed: Vec<(String, i64)>,
-    limit: usize,
-) -> (Vec<Cursor>, Option<Cursor>) {
-    let mut cursors: Vec<Cursor> = listed.into_iter().map(cursor_from_entry).collect();
-    cursors.sort();
-    let more = cursors.len() > limit;
-    cursors.truncate(limit);
-    let next = cursors.last().filter(|_| more).cloned();
-    (cursors, next)
-}
-
 /// The range of the bookings of a number in the index of its group.
 fn index_range(subscriber: &str) -> [Vec<u8>; 2] {
     let min = ["[n\n", subscriber, "\n"].concat().into_bytes();

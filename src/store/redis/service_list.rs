@@ -272,3 +272,16 @@ pub(super) fn page_command(list: String, range: &ListRange, limit: usize, now: T
     }
     page
 }
+
+/// Returns the first `limit` entries in order, and the cursor of the next page.
+pub(super) fn split_page(
+    listed: Vec<(String, i64)>,
+    limit: usize,
+) -> (Vec<Cursor>, Option<Cursor>) {
+    let mut cursors: Vec<Cursor> = listed.into_iter().map(cursor_from_entry).collect();
+    cursors.sort();
+    let more = cursors.len() > limit;
+    cursors.truncate(limit);
+    let next = cursors.last().filter(|_| more).cloned();
+    (cursors, next)
+}

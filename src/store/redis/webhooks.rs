@@ -11,12 +11,11 @@ use tracing::warn;
 
 use self::record::{EventRecord, parse_record};
 use super::{
-    RedisStore,
-    admin_queries::split_page,
-    millis,
+    RedisStore, millis,
     scripts::{
         CLAIM_DELIVERIES, ENDPOINT_STATUS, FINISH_DELIVERIES, PAGE, RESEND_DEAD_LETTERS, evalsha,
     },
+    service_list::split_page,
 };
 use crate::{
     model::{

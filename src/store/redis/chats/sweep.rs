@@ -17,10 +17,9 @@ use crate::{
         cleanup_status::ChatCounts,
     },
     store::redis::{
-        RedisStore,
-        admin_queries::split_page,
-        keys,
+        RedisStore, keys,
         scripts::{PAGE, RESCHEDULE_CLEANUP, evalsha},
+        service_list::split_page,
     },
 };
 

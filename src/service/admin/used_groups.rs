@@ -1,0 +1,164 @@
+//! The usage of resource groups.
+
+use std::cmp::Reverse;
+
+use super::{Admin, AdminError, group_usage::BATCH_SIZE};
+use crate::model::{PoolUsage, StoreError, Timestamp};
+
+/// The usage of a resource group.
+#[derive(Debug, Clone)]
+pub struct UsedGroup {
+    /// The name.
+    pub name: String,
+    /// The usage.
+    pub usage: PoolUsage,
+    /// When a booking last found no free number, if that was in the last week.
+    pub exhausted_at: Option<Timestamp>,
+    /// Whether it has a backup number.
+    pub has_backup: bool,
+    /// The number of expired bookings that are not released yet, if no number is free otherwise. A booking releases them
+    /// when it needs a number.
+    pub expired: u64,
+}
+
+impl UsedGroup {
+    /// Whether all numbers have a booking that has not expired.
+    #[must_use]
+    pub fn has_no_free_number(&self) -> bool {
+        self.usage.is_exhausted() && self.expired == 0
+    }
+}
+
+/// The resource groups with the highest usage.
+#[derive(Debug, Default, Clone)]
+pub struct MostUsedGroups {
+    /// The groups, the highest usage first; then by name.
+    pub usage: Vec<UsedGroup>,
+    /// The number of configured groups.
+    pub total_groups: usize,
+    /// Whether usage samples exist. Without samples the selection is arbitrary if not all groups are included.
+    pub has_samples: bool,
+}
+impl Admin {
+    /// The usage of a group.
+    ///
+    /// # Errors
+    /// [`AdminError::NoSuchEntry`], errors of the store.
+    pub async fn pool_usage(&self, group: &str) -> Result<PoolUsage, AdminError> {
+        self.require_group(group)?;
+        let usages = self.store.pool_usages(&[group]).await?;
+        let usage = usages.first().copied();
+        let usage =
+            usage.ok_or_else(|| StoreError::Corrupt("usage of a group is missing".to_owned()))?;
+        Ok(self.usage_or_all_free(group, usage))
+    }
+
+    /// Names of the configured services, sorted.
+    #[must_use]
+    pub fn service_names(&self) -> Vec<String> {
+        let catalog = self.context.current_catalog.load();
+        let mut names: Vec<String> = catalog.names().map(str::to_owned).collect();
+        names.sort();
+        names
+    }
+
+    /// When a booking last found no free number in a group, if that was in the last week.
+    ///
+    /// # Errors
+    /// [`AdminError::Service`] for errors of the store.
+    pub async fn exhausted_at(&self, group: &str) -> Result<Option<Timestamp>, AdminError> {
+        let times = self.store.exhausted_at(&[group]).await?;
+        Ok(times.into_iter().next().flatten())
+    }
+
+    /// Names of the configured groups.
+    #[must_use]
+    pub fn group_names(&self) -> Vec<String> {
+        let catalog = self.context.current_catalog.load();
+        let groups = catalog.resource_groups().groups();
+        groups.map(|group| group.name.clone()).collect()
+    }
+
+    /// The usage of configured groups. They are read in batches so that other requests are not delayed.
+    ///
+    /// # Errors
+    /// Errors of the store.
+    pub async fn pool_usages(
+        &self,
+        groups: Vec<String>,
+    ) -> Result<Vec<(String, PoolUsage)>, StoreError> {
+        let mut all = Vec::with_capacity(groups.len());
+        for batch in groups.chunks(BATCH_SIZE) {
+            let names: Vec<&str> = batch.iter().map(String::as_str).collect();
+            all.extend(self.store.pool_usages(&names).await?);
+        }
+        let usages = groups.into_iter().zip(all).map(|(name, usage)| {
+            let usage = self.usage_or_all_free(&name, usage);
+            (name, usage)
+        });
+        Ok(usages.collect())
+    }
+
+    /// The usage of the configured groups, the highest first. If there are more than `limit`, these are the groups with the
+    /// highest usage in the last sample of this replica or, before the first sample, the first groups.
+    ///
+    /// # Errors
+    /// Errors of the store.
+    pub async fn most_used_groups(&self, limit: usize) -> Result<MostUsedGroups, StoreError> {
+        let mut names = self.group_names();
+        let (total_groups, mut has_samples) = (names.len(), true);
+        if total_groups > limit {
+            let latest = self.context.group_usage.latest_usage();
+            has_samples = !latest.is_empty();
+            names.sort_by_key(|name| Reverse(latest.get(name).copied().unwrap_or_default()));
+            names.truncate(limit);
+            names.sort();
+        }
+        let keys: Vec<&str> = names.iter().map(String::as_str).collect();
+        let exhausted_at = self.store.exhausted_at(&keys).await?;
+        let usages = self.pool_usages(names).await?.into_iter().zip(exhausted_at);
+        let usages = usages.map(|((name, usage), exhausted_at)| UsedGroup {
+            has_backup: self.has_backup(&name),
+            name,
+            usage,
+            exhausted_at,
+            expired: 0,
+        });
+        let mut usage: Vec<UsedGroup> = usages.collect();
+        self.count_expired(&mut usage).await?;
+        usage.sort_by_key(|group| Reverse(group.usage.permille()));
+        Ok(MostUsedGroups {
+            usage,
+            total_groups,
+            has_samples,
+        })
+    }
+
+    /// Counts the expired bookings of the groups without a free number. Without such groups nothing is read.
+    async fn count_expired(&self, groups: &mut [UsedGroup]) -> Result<(), StoreError> {
+        let is_exhausted = |group: &&mut UsedGroup| group.usage.is_exhausted();
+        let mut exhausted: Vec<_> = groups.iter_mut().filter(is_exhausted).collect();
+        if exhausted.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = exhausted.iter().map(|group| group.name.as_str()).collect();
+        let counts = self.store.count_expired_bookings(&names).await?;
+        for (group, expired) in exhausted.iter_mut().zip(counts) {
+            group.expired = expired;
+        }
+        Ok(())
+    }
+
+    fn has_backup(&self, group: &str) -> bool {
+        let catalog = self.context.current_catalog.load();
+        let configured = catalog.resource_group(group);
+        configured.is_some_and(|configured| configured.group.backup.is_some())
+    }
+
+    /// The usage, or all numbers free if the group is not synchronized to the store yet.
+    fn usage_or_all_free(&self, group: &str, usage: PoolUsage) -> PoolUsage {
+        let catalog = self.context.current_catalog.load();
+        let configured = catalog.resource_group(group);
+        configured.map_or(usage, |group| usage.or_all_free(group.group.numbers.len()))
+    }
+}
