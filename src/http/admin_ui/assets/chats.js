@@ -183,7 +183,10 @@ function showData({ id, userData, files }) {
   const pairs = Object.entries(userData).flatMap(([name, value]) => {
     const rest = value.length - MAX_VALUE_CHARACTERS;
     const text = rest > 0 ? `${value.slice(0, MAX_VALUE_CHARACTERS)}… (${rest} more characters)` : value;
-    return [chatElement("dt", "", name), chatElement("dd", "value", text)];
+    const shown = chatElement("dd", "value", text);
+    // Long values scroll, and the keyboard scrolls what has the focus.
+    if (text.length > 200) shown.tabIndex = 0;
+    return [chatElement("dt", "", name), shown];
   });
   byId("user-data").replaceChildren(...pairs);
   byId("no-data").hidden = pairs.length > 0;
