@@ -184,8 +184,8 @@ function showData({ id, userData, files }) {
     const rest = value.length - MAX_VALUE_CHARACTERS;
     const text = rest > 0 ? `${value.slice(0, MAX_VALUE_CHARACTERS)}… (${rest} more characters)` : value;
     const shown = chatElement("dd", "value", text);
-    // Long values scroll, and the keyboard scrolls what has the focus.
-    if (text.length > 200) shown.tabIndex = 0;
+    // Values can scroll, and the keyboard scrolls what has the focus.
+    if (text.length > 80 || text.includes("\n")) shown.tabIndex = 0;
     return [chatElement("dt", "", name), shown];
   });
   byId("user-data").replaceChildren(...pairs);
