@@ -21,7 +21,7 @@ pub use self::{
     backend_requests::{PreparedRequest, RequestOrigin},
     catalog::{
         Catalog, CatalogContext, CatalogError, CatalogFile, CatalogReloader, CurrentCatalog,
-        EntryError, MAX_OPTIONS, Variables,
+        EntryError, MAX_OPTIONS, Variables, shell_quote,
     },
     chat::{
         AgentContext, AgentCredentials, AgentEvent, AgentRequest, AgentStream, Agents, ChatDetail,

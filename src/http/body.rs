@@ -25,6 +25,7 @@ pub(super) use self::{
 use super::{ApiError, AppState};
 use crate::{
     memory_budget::Reservation,
+    model::ServiceId,
     service::{FormData, Uploads},
 };
 
@@ -57,6 +58,19 @@ pub(super) async fn read_form_data(
     let (form_data, memory) = collector.finish();
     attach_reservation(request, memory);
     Ok(form_data)
+}
+
+/// Reads all fields of a request to which no service belongs that could store files.
+///
+/// # Errors
+/// As [`read_form_data`].
+pub(super) async fn read_fields(
+    state: &AppState,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<FormData, ApiError> {
+    let mut uploads = state.services.uploads(&ServiceId::generate());
+    read_form_data(state, request, payload, &mut uploads).await
 }
 
 /// Keeps memory reserved until the response is complete.

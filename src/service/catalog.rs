@@ -21,6 +21,7 @@ pub use self::{
     context::{CatalogContext, Variables},
     current::CurrentCatalog,
     entry::{EntryError, MAX_OPTIONS},
+    example_command::shell_quote,
     file::CatalogFile,
     reloader::CatalogReloader,
 };

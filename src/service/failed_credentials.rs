@@ -14,6 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tracing::warn;
+
 use super::{
     ServiceError, Services,
     rate_limit::{Attempt, client_network},
@@ -211,6 +213,19 @@ impl FailedCredentials {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Logs an attempt with wrong credentials as `message`.
+pub(super) fn log_failed_sign_in(
+    checked: Result<(), ServiceError>,
+    address: Option<IpAddr>,
+    message: &'static str,
+) -> Result<(), ServiceError> {
+    if let Err(ServiceError::Unauthorized(_)) = checked {
+        let client = address.map(|address| address.to_string());
+        warn!(client, "{message}");
+    }
+    checked
 }
 
 impl Services {

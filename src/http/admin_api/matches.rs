@@ -4,17 +4,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use self::responses::{FailedMatchPageResponse, MatchExplanationResponse};
 use super::{admin_service, audit_log::parse_cursor, page_size};
-use crate::{
-    http::{
-        ApiError, AppState, body,
-        openapi::{
-            errors::{AdminErrors, BodyErrors, InvalidParameter, QueryErrors},
-            fields::{self, MatchFields},
-            parameters::AuditLogQuery,
-        },
-        response,
+use crate::http::{
+    ApiError, AppState, body,
+    openapi::{
+        errors::{AdminErrors, BodyErrors, InvalidParameter, QueryErrors},
+        fields::{self, MatchFields},
+        parameters::AuditLogQuery,
     },
-    model::ServiceId,
+    response,
 };
 
 mod responses;
@@ -42,9 +39,7 @@ pub(in crate::http) async fn explain_match(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    // There is no service that could store a file.
-    let mut uploads = state.services.uploads(&ServiceId::generate());
-    let form = body::read_form_data(&state, &request, payload, &mut uploads).await?;
+    let form = body::read_fields(&state, &request, payload).await?;
     let explanation = admin_service(&state)?.explain_match(&form).await?;
     response::json_from(&MatchExplanationResponse::new(&explanation))
 }

@@ -19,7 +19,7 @@ use crate::{
         path, response,
     },
     model::{
-        ServiceId, Timestamp,
+        Timestamp,
         webhook::{EventId, Resend},
     },
     service::FormData,
@@ -109,9 +109,7 @@ pub(in crate::http) async fn resend_dead_letters(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let endpoint = path::admin_name(&request)?;
-    // There is no service that could store a file.
-    let mut uploads = state.services.uploads(&ServiceId::generate());
-    let form = body::read_form_data(&state, &request, payload, &mut uploads).await?;
+    let form = body::read_fields(&state, &request, payload).await?;
     let (which, actor) = (parse_resend(&form)?, actor(&request)?);
     let admin = admin_service(&state)?;
     let resent = admin.resend_dead_letters(&endpoint, which, &actor).await?;

@@ -13,7 +13,9 @@ use super::{
     try_it::is_client_operation,
 };
 use crate::http::{
-    AppState, Document, body, openapi::lookup::DocumentedOperation, public_address::base_url,
+    AppState, Document, body,
+    openapi::lookup::{DocumentedOperation, by_tag},
+    public_address::base_url,
 };
 
 const SPEC: ListSpec = ListSpec {
@@ -31,7 +33,7 @@ struct ApiDocsPage<'a> {
     layout: Layout,
     list: ListQuery,
     /// The operations by tag.
-    groups: Vec<(&'a str, Vec<DocumentedOperation<'a>>)>,
+    groups: Vec<(&'a str, &'a [DocumentedOperation<'a>])>,
     found: usize,
     /// Not shown with a search.
     schemas: Vec<(&'a str, String)>,
@@ -67,19 +69,10 @@ pub(super) async fn show_api_docs(
         layout: Layout::new(&session, "api", "API reference"),
         list,
         found: operations.len(),
-        groups: by_tag(&operations),
+        groups: by_tag(&operations).collect(),
         schemas,
         base_url: base_url(&request, &state.trusted_proxies),
     })
-}
-
-/// The operations, which are sorted by tag, with their tags.
-fn by_tag<'a>(
-    operations: &[DocumentedOperation<'a>],
-) -> Vec<(&'a str, Vec<DocumentedOperation<'a>>)> {
-    let groups = operations.chunk_by(|one, next| one.tag() == next.tag());
-    let groups = groups.map(|group| (group[0].tag(), group.to_vec()));
-    groups.collect()
 }
 
 /// Whether an operation contains all words of a search, in any case.

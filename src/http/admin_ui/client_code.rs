@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::request_example::{Credentials, RequestExample};
+use crate::service::shell_quote;
 
 /// The code of a request in a language.
 pub(super) struct ClientCode {
@@ -31,15 +32,15 @@ fn curl(example: &RequestExample<'_>, url: &str) -> String {
         (method, true) => format!("-N -X {method}"),
         (method, false) => format!("-X {method}"),
     };
-    let mut lines = vec![format!("curl {method} {}", shell_quoted(url))];
+    let mut lines = vec![format!("curl {method} {}", shell_quote(url))];
     if example.credentials.contains(&Credentials::Basic) {
         lines.push("-u 'USER:PASSWORD'".to_owned());
     }
     for (name, value) in headers(example) {
-        lines.push(format!("-H {}", shell_quoted(&format!("{name}: {value}"))));
+        lines.push(format!("-H {}", shell_quote(&format!("{name}: {value}"))));
     }
     if let Some((_, body)) = &example.body {
-        lines.push(format!("--data-raw {}", shell_quoted(body)));
+        lines.push(format!("--data-raw {}", shell_quote(body)));
     }
     lines.join(" \\\n  ")
 }
@@ -169,9 +170,4 @@ fn is_json(content_type: &str) -> bool {
 /// A string literal: the escapes of JSON are valid in Python, JavaScript and Java.
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
-}
-
-/// An argument of a POSIX shell.
-fn shell_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }

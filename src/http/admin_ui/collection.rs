@@ -17,7 +17,7 @@ use crate::http::{
     AppState, Document,
     openapi::{
         TITLE,
-        lookup::{DocumentedOperation, parameter_example},
+        lookup::{DocumentedOperation, by_tag, parameter_example},
     },
     public_address::base_url,
     response,
@@ -45,10 +45,8 @@ pub(super) async fn get_collection(
 
 /// The collection of these operations, which are sorted by tag. Credentials are variables without values.
 fn collection(operations: &[DocumentedOperation<'_>], base_url: &str) -> Value {
-    let folders = operations.chunk_by(|one, next| one.tag() == next.tag());
-    let folders = folders.map(|folder| {
+    let folders = by_tag(operations).map(|(name, folder)| {
         let items: Vec<Value> = folder.iter().map(item).collect();
-        let name = folder.first().map(DocumentedOperation::tag);
         json!({"name": name, "item": items})
     });
     let variables = [

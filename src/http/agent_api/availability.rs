@@ -5,16 +5,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{agent, agents};
-use crate::{
-    http::{
-        ApiError, AppState, body,
-        openapi::{
-            errors::{AgentErrors, BodyErrors, InvalidParameter, ServiceNotFound, StoreFull},
-            fields::{self, AvailabilityFields},
-        },
-        response,
+use crate::http::{
+    ApiError, AppState, body,
+    openapi::{
+        errors::{AgentErrors, BodyErrors, InvalidParameter, ServiceNotFound, StoreFull},
+        fields::{self, AvailabilityFields},
     },
-    model::ServiceId,
+    response,
 };
 
 /// The availability of an agent
@@ -49,9 +46,7 @@ pub(in crate::http) async fn set_availability(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    // There is no service that could store a file.
-    let mut uploads = state.services.uploads(&ServiceId::generate());
-    let form = body::read_form_data(&state, &request, payload, &mut uploads).await?;
+    let form = body::read_fields(&state, &request, payload).await?;
     let agent = agent(&request)?;
     let definitions = agents(&state)?.set_availability(&agent.name, &form).await?;
     response::json_from(&AvailabilityResponse {

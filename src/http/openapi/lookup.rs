@@ -50,6 +50,14 @@ impl Document {
     }
 }
 
+/// Operations, which are sorted by tag, with their tags.
+pub(in crate::http) fn by_tag<'o, 'a>(
+    operations: &'o [DocumentedOperation<'a>],
+) -> impl Iterator<Item = (&'a str, &'o [DocumentedOperation<'a>])> {
+    let groups = operations.chunk_by(|one, next| one.tag() == next.tag());
+    groups.filter_map(|group| Some((group.first()?.tag(), group)))
+}
+
 impl<'a> DocumentedOperation<'a> {
     pub(in crate::http) fn id(&self) -> &'a str {
         self.operation.operation_id.as_deref().unwrap_or_default()

@@ -7,12 +7,13 @@
 use std::net::IpAddr;
 
 use secrecy::SecretString;
-use tracing::warn;
 
 use super::Admin;
 use crate::{
     model::Role,
-    service::{AgentCredentials, BasicCredentials, ServiceError},
+    service::{
+        AgentCredentials, BasicCredentials, ServiceError, failed_credentials::log_failed_sign_in,
+    },
 };
 
 impl Admin {
@@ -33,7 +34,7 @@ impl Admin {
         }
         let failed = &self.context.failed_credentials;
         let checked = failed.check(&*self.store, address, is_admin, wrong_credentials());
-        log_failed_sign_in(checked.await, address)?;
+        log_failed_sign_in(checked.await, address, "sign-in failed")?;
         Ok(Role::Admin)
     }
 
@@ -61,7 +62,7 @@ impl Admin {
         }
         let failed = &self.context.failed_credentials;
         let checked = failed.check_counted(&*self.store, address, is_admin, wrong_credentials());
-        log_failed_sign_in(checked.await, address)?;
+        log_failed_sign_in(checked.await, address, "sign-in failed")?;
         Ok(Role::Admin)
     }
 
@@ -81,7 +82,7 @@ impl Admin {
             &*self.store,
             wrong_credentials(),
         );
-        log_failed_sign_in(checked.await, address)?;
+        log_failed_sign_in(checked.await, address, "sign-in failed")?;
         operators.role(name).ok_or_else(wrong_credentials)
     }
 
@@ -102,15 +103,4 @@ fn require_credentials(
 
 fn wrong_credentials() -> ServiceError {
     ServiceError::Unauthorized("wrong user name or password for the admin API")
-}
-
-fn log_failed_sign_in(
-    checked: Result<(), ServiceError>,
-    address: Option<IpAddr>,
-) -> Result<(), ServiceError> {
-    if let Err(ServiceError::Unauthorized(_)) = checked {
-        let client = address.map(|address| address.to_string());
-        warn!(client, "sign-in failed");
-    }
-    checked
 }

@@ -63,7 +63,8 @@ impl Catalog {
 }
 
 /// Quotes a word for a POSIX shell.
-fn shell_quote(word: &str) -> String {
+#[must_use]
+pub fn shell_quote(word: &str) -> String {
     let is_safe = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/%@".contains(&b);
     if !word.is_empty() && !word.starts_with('-') && word.bytes().all(is_safe) {
         return word.to_owned();

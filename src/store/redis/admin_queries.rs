@@ -112,7 +112,7 @@ impl RedisStore {
     }
 
     /// Sends any number of commands with short replies, in several pipelines, and parses their replies.
-    async fn query_in_batches<T: FromRedisValue>(
+    pub(super) async fn query_in_batches<T: FromRedisValue>(
         &self,
         commands: Vec<Cmd>,
     ) -> Result<Vec<T>, StoreError> {

@@ -23,7 +23,7 @@ use crate::{
 /// between clocks.
 const LISTING_GRACE_MS: i64 = 10_000;
 
-/// The maximum number of services that are read in one pipeline.
+/// The maximum number of entries that are read at a time.
 const BATCH: usize = 500;
 /// A score after those of all entries. Scripts read scores as floating-point numbers.
 const MAX_SCORE: i64 = 1 << 53;
@@ -150,15 +150,13 @@ impl RedisStore {
             read.arg(keys::CREATED).arg(keys::END).arg(keys::GMS_USER);
             read
         };
-        let mut all = Vec::with_capacity(ids.len());
-        for batch in ids.chunks(BATCH) {
-            let fields: Vec<ServiceFields> =
-                self.query_each(batch.iter().map(read).collect()).await?;
-            for (id, fields) in batch.iter().zip(fields) {
-                all.push(self.listed_service(id, fields)?);
-            }
-        }
-        Ok(all)
+        let all: Vec<ServiceFields> = self
+            .query_in_batches(ids.iter().map(read).collect())
+            .await?;
+        let services = ids.iter().zip(all);
+        services
+            .map(|(id, fields)| self.listed_service(id, fields))
+            .collect()
     }
 
     fn listed_service(

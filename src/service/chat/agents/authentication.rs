@@ -6,10 +6,12 @@
 use std::net::IpAddr;
 
 use secrecy::SecretString;
-use tracing::warn;
 
 use super::Agents;
-use crate::{password_hash::PasswordHash, service::ServiceError};
+use crate::{
+    password_hash::PasswordHash,
+    service::{ServiceError, failed_credentials::log_failed_sign_in},
+};
 
 /// The credentials of a request of an agent.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ impl Agents {
                 let name = access.name_of_key(&key);
                 let wrong = ServiceError::Unauthorized("there is no such API key of an agent");
                 let checked = failed.check(&*self.store, address, name.is_some(), wrong);
-                log_failed_sign_in(checked.await, address)?;
+                log_failed_sign_in(checked.await, address, "sign-in of an agent failed")?;
                 Ok(name.unwrap_or_default().to_owned())
             }
             AgentCredentials::Password(name, password) => {
@@ -54,7 +56,7 @@ impl Agents {
                     access
                         .passwords
                         .check(credentials, address, failed, &*self.store, wrong);
-                log_failed_sign_in(checked.await, address)?;
+                log_failed_sign_in(checked.await, address, "sign-in of an agent failed")?;
                 Ok(name)
             }
         }
@@ -72,15 +74,4 @@ impl Agents {
     pub fn password_hash(&self, name: &str) -> Option<&PasswordHash> {
         self.context.access.as_ref()?.passwords.password_hash(name)
     }
-}
-
-fn log_failed_sign_in(
-    checked: Result<(), ServiceError>,
-    address: Option<IpAddr>,
-) -> Result<(), ServiceError> {
-    if let Err(ServiceError::Unauthorized(_)) = checked {
-        let client = address.map(|address| address.to_string());
-        warn!(client, "sign-in of an agent failed");
-    }
-    checked
 }
