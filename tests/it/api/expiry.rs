@@ -15,7 +15,7 @@ on_every_kind_of_store!(
 );
 
 /// The measured clock of Redis can be ahead by the time of one round trip; this is the maximum on a busy machine.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(1);
+pub(crate) const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(1);
 
 pub(crate) fn path_under_cs(service: &str) -> String {
     service.replace("/service/", "/cs/services/")

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::expiry::CLOCK_TOLERANCE;
 use crate::support::{Bodies, Multipart, TestApp, TestResponse, on_every_kind_of_store};
 
 pub(crate) const STORE: &str = "/genesys/1/service/store";
@@ -80,7 +81,7 @@ async fn the_description_of_a_service_contains_no_values(app: TestApp) {
         .file("photo", "me.png", "image/png", b"12345");
     let before = Timestamp::now().as_millisecond();
     let service = TestResponse::send(app.post(STORE).multipart_body(multipart)).await;
-    let after = Timestamp::now().as_millisecond();
+    let after = (Timestamp::now() + CLOCK_TOLERANCE).as_millisecond();
     let service = service.service_id();
 
     let answer = TestResponse::send(app.get(&service)).await;
