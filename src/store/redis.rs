@@ -39,6 +39,7 @@ mod group_sync;
 mod idempotency;
 mod keys;
 mod keyspace_notifications;
+mod large_storage;
 mod match_diagnostics;
 mod probe;
 mod rate_limit;

@@ -33,6 +33,9 @@ pub(super) static CREATE_WITH_EVENT: LazyLock<LuaScript> =
 /// Reads all fields of a service, up to a size limit.
 pub(super) static READ_ALL: LazyLock<LuaScript> =
     LazyLock::new(|| with_revision(&[include_str!("scripts/read_all.lua")]));
+/// Returns the sizes of the fields of a service.
+pub(super) static FIELD_SIZES: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new(include_str!("scripts/field_sizes.lua")));
 /// Changes the storage of an active service.
 pub(super) static WRITE: LazyLock<LuaScript> =
     LazyLock::new(|| with_revision(&[include_str!("scripts/write.lua")]));
@@ -205,7 +208,7 @@ pub(super) static PREVIEWS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/previews.lua")));
 
 /// All scripts. Each connection loads them when it opens, so that `EVALSHA` finds them.
-pub(super) fn all() -> [&'static LuaScript; 55] {
+pub(super) fn all() -> [&'static LuaScript; 56] {
     [
         &CREATE,
         &CREATE_WITH_EVENT,
@@ -215,6 +218,7 @@ pub(super) fn all() -> [&'static LuaScript; 55] {
         &CLEAR,
         &WATCH,
         &READ_ALL,
+        &FIELD_SIZES,
         &SET_END,
         &ATTACH_SESSION,
         &DELETE,

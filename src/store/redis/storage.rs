@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::{Cmd, cmd};
+use redis::{Cmd, Value, cmd};
 
 use super::{
     MAX_ATTEMPTS, OWNED_TTL_MARGIN, RedisStore,
     binaries::{field_and_value, parse_descriptor},
     conflict,
+    connection::parse_reply,
     expiration::KnownResources,
     keys::{self, Field},
+    large_storage::{FieldsRead, MAX_REPLY_BYTES},
     millis,
     script_reply::{ScriptReply, revision_of, to_revision},
     scripts::{CLEAR, READ_ALL, WATCH, WRITE, WRITE_WITH_TTL, evalsha},
@@ -22,9 +24,6 @@ use crate::{
     },
     store::{REPLACED_TTL, StorageStore},
 };
-
-/// The maximum size of a reply over the multiplexed connection, where small requests wait for it.
-const MAX_SHARED_REPLY_BYTES: usize = 1024 * 1024;
 
 #[async_trait]
 impl StorageStore for RedisStore {
@@ -57,41 +56,17 @@ impl StorageStore for RedisStore {
         id: &ServiceId,
         request: &ReadAll,
     ) -> Result<Option<StorageRead>, StoreError> {
-        // A script copies each value twice and blocks Redis for 0.4 s at 60 MiB; HGETALL takes a sixth of
-        // that. Callers pass a limit this large only after a call with a smaller limit returned the size.
-        let is_large = request.max_bytes > MAX_SHARED_REPLY_BYTES;
-        let reply: redis::Value = if is_large {
-            let mut read = cmd("HGETALL");
-            read.arg(self.keys.service(id));
-            // Small requests must not wait for a large reply.
-            self.redis.query_pooled(&read).await?
+        // Callers pass a limit this large only after a call with a smaller limit returned the size.
+        let read = if request.max_bytes > MAX_REPLY_BYTES {
+            self.read_in_pieces(id, request.max_bytes).await?
         } else {
-            let mut read = evalsha(&READ_ALL, &[self.keys.service(id)]);
-            read.arg(request.max_bytes);
-            if request.known != Revisions::default() {
-                read.arg(revisions_argument(&request.known));
-            }
-            self.redis.query(&read).await?
+            self.read_at_once(id, request).await?
         };
-        if let redis::Value::Int(bytes) = reply {
-            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-            return Ok(Some(StorageRead::TooLarge { bytes }));
-        }
-        let fields: Result<Vec<(String, String)>, _> = redis::from_redis_value(reply);
-        let fields = fields.map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        if fields.is_empty() {
-            return Ok(None);
-        }
-        if is_large {
-            // The service may have grown since its size was read.
-            let bytes = fields
-                .iter()
-                .map(|(field, value)| field.len() + value.len());
-            let bytes = bytes.sum();
-            if bytes > request.max_bytes {
-                return Ok(Some(StorageRead::TooLarge { bytes }));
-            }
-        }
+        let fields = match read {
+            FieldsRead::TooLarge { bytes } => return Ok(Some(StorageRead::TooLarge { bytes })),
+            FieldsRead::Fields(fields) if fields.is_empty() => return Ok(None),
+            FieldsRead::Fields(fields) => fields,
+        };
         let contents = parse_contents(fields, request.with_binaries)?;
         if request.known.contains(contents.revision) {
             return Ok(Some(StorageRead::Known(contents.revision)));
@@ -178,6 +153,25 @@ impl StorageStore for RedisStore {
 }
 
 impl RedisStore {
+    /// Reads all fields with one script.
+    async fn read_at_once(
+        &self,
+        id: &ServiceId,
+        request: &ReadAll,
+    ) -> Result<FieldsRead, StoreError> {
+        let mut read = evalsha(&READ_ALL, &[self.keys.service(id)]);
+        read.arg(request.max_bytes);
+        if request.known != Revisions::default() {
+            read.arg(revisions_argument(&request.known));
+        }
+        match self.redis.query(&read).await? {
+            Value::Int(bytes) => Ok(FieldsRead::TooLarge {
+                bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+            }),
+            reply => parse_reply(reply).map(FieldsRead::Fields),
+        }
+    }
+
     /// The result of a change with this reply: the revision, and the descriptors of binaries that it replaced or
     /// removed.
     async fn stored(
