@@ -79,12 +79,7 @@ async fn run_group_sizes(setup: &Setup, redis: &Redis, service: &Service) -> Res
         Measured::new((name, "service"), request, &service.process, redis)
     };
     let id = service.create(TEN_PAIRS).await?;
-    let read = Request {
-        url: service.url(&format!("{id}/storage/FirstName")),
-        form: None,
-        expected: "\"Jane\"".to_owned(),
-        among: None,
-    };
+    let read = service.read_first_name(&id);
     let read = Measured::new(("read one key", "service"), read, &service.process, redis);
     // Before the bookings, because their release takes place in the rounds after them.
     let mut reads = [read];

@@ -5,9 +5,7 @@ use std::{cell::Cell, slice};
 use futures_util::future::{try_join, try_join_all};
 
 use crate::{
-    ROUNDS, Result,
-    load::Request,
-    print_line,
+    ROUNDS, Result, print_line,
     requests::TEN_PAIRS,
     rounds::Measured,
     servers::{Redis, Service},
@@ -30,13 +28,12 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let service = Service::start(&redis, setup.directory()).await?;
     let id = service.create(TEN_PAIRS).await?;
     let row = |by: &'static str| {
-        let request = Request {
-            url: service.url(&format!("{id}/storage/FirstName")),
-            form: None,
-            expected: "\"Jane\"".to_owned(),
-            among: None,
-        };
-        Measured::new(("read one key", by), request, &service.process, &redis)
+        Measured::new(
+            ("read one key", by),
+            service.read_first_name(&id),
+            &service.process,
+            &redis,
+        )
     };
     let (ids, _) = transfers::upload_all(&service, COUNT).await?;
     let mut rows = [row("alone"), row("16 downloads"), row("16 uploads")];

@@ -11,9 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    ROUNDS, Result,
-    load::Request,
-    print_line,
+    ROUNDS, Result, print_line,
     requests::TEN_PAIRS,
     rounds::{Measured, median},
     servers::{Redis, Service},
@@ -78,13 +76,12 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let service = Service::start(&redis, setup.directory()).await?;
     let id = service.create(TEN_PAIRS).await?;
     let row = |by: &'static str| {
-        let request = Request {
-            url: service.url(&format!("{id}/storage/FirstName")),
-            form: None,
-            expected: "\"Jane\"".to_owned(),
-            among: None,
-        };
-        Measured::new(("read one key", by), request, &service.process, &redis)
+        Measured::new(
+            ("read one key", by),
+            service.read_first_name(&id),
+            &service.process,
+            &redis,
+        )
     };
     let mut alone = row("alone");
     alone.request.check(&service.client).await?;

@@ -2,7 +2,7 @@
 
 use crate::{
     ROUNDS, Result,
-    load::{CONNECTIONS, Load, Request},
+    load::{CONNECTIONS, Load},
     print_line,
     requests::TEN_PAIRS,
     rounds::median,
@@ -28,12 +28,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let redis = Redis::start(setup.directory()).await?;
     let service = Service::start(&redis, setup.directory()).await?;
     let id = service.create(TEN_PAIRS).await?;
-    let request = Request {
-        url: service.url(&format!("{id}/storage/FirstName")),
-        form: None,
-        expected: "\"Jane\"".to_owned(),
-        among: None,
-    };
+    let request = service.read_first_name(&id);
     request.check(&service.client).await?;
     let mut rounds = CLIENTS.map(|clients| (clients, Vec::new()));
     for _ in 0..ROUNDS {

@@ -13,7 +13,7 @@ use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::{Result, process::Process};
+use crate::{Result, load::Request, process::Process};
 
 /// Timeout of commands of the benchmark.
 const REDIS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -179,6 +179,16 @@ impl Service {
         let url = format!("{}/metrics", self.base);
         let response = self.client.get(url).send().await?;
         Ok(response.error_for_status()?.text().await?)
+    }
+
+    /// A request that reads one key of the service `id`, which has [`TEN_PAIRS`](crate::requests::TEN_PAIRS).
+    pub(crate) fn read_first_name(&self, id: &str) -> Request {
+        Request {
+            url: self.url(&format!("{id}/storage/FirstName")),
+            form: None,
+            expected: "\"Jane\"".to_owned(),
+            among: None,
+        }
     }
 
     /// The URL for creating services.

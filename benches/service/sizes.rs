@@ -34,10 +34,8 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let rows = SIZES.iter().zip(&servers);
     let rows = rows.map(|(&(size, name), (redis, service))| {
         let request = Request {
-            url: service.url(&format!("{NUMBERED_ID_PREFIX}*/storage/FirstName")),
-            form: None,
-            expected: "\"Jane\"".to_owned(),
             among: Some(size),
+            ..service.read_first_name(&format!("{NUMBERED_ID_PREFIX}*"))
         };
         Measured::new(("read one key", name), request, &service.process, redis)
     });

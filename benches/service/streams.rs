@@ -14,9 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    Result,
-    load::Request,
-    print_line,
+    Result, print_line,
     rounds::Measured,
     servers::{FORM, Redis, Service},
     setup::Setup,
@@ -104,12 +102,7 @@ async fn read_beside(setup: &Setup, service: &Service, redis: &Redis) -> Result<
         ("with 10,000 streams", service, redis),
     ] {
         let id = service.create("FirstName=Jane").await?;
-        let request = Request {
-            url: service.url(&format!("{id}/storage/FirstName")),
-            form: None,
-            expected: "\"Jane\"".to_owned(),
-            among: None,
-        };
+        let request = service.read_first_name(&id);
         rows.push(Measured::new(
             ("read one key", by),
             request,

@@ -6,7 +6,6 @@ use std::fs;
 use crate::{
     Result,
     backends::Backend,
-    load::Request,
     print_line,
     requests::TEN_PAIRS,
     rounds::Measured,
@@ -57,13 +56,12 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let (_, first) = services.first().ok_or("no services")?;
     let id = first.create(TEN_PAIRS).await?;
     let rows = services.iter().map(|(name, service)| {
-        let request = Request {
-            url: service.url(&format!("{id}/storage/FirstName")),
-            form: None,
-            expected: "\"Jane\"".to_owned(),
-            among: None,
-        };
-        Measured::new(("read one key", name), request, &service.process, &redis)
+        Measured::new(
+            ("read one key", name),
+            service.read_first_name(&id),
+            &service.process,
+            &redis,
+        )
     });
     let mut rows: Vec<Measured<'_>> = rows.collect();
     Measured::measure_alternating_rounds(&mut rows, &first.client, setup, ROUNDS).await?;

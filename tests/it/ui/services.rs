@@ -8,7 +8,8 @@ use super::fixture::{
 };
 use crate::{
     api::admin::fixture::{
-        audit_actions, create_service, create_service_with, get_json, start_admin,
+        audit_actions, create_service, create_service_with, create_service_with_file_and_booking,
+        get_json, start_admin,
     },
     support::{Bodies, Multipart, TestApp, TestResponse, on_redis_only},
 };
@@ -74,13 +75,9 @@ async fn services_are_listed_by_expiration_time_in_pages(app: TestApp) {
 
 async fn service_is_found_by_id_and_shown_in_full(app: TestApp) {
     let app = start_admin(&app).await;
-    let body =
-        Multipart::new()
-            .text("language", "french")
-            .file("map", "map.png", "image/png", b"bytes");
-    let create = app.post("/genesys/1/service/request-interaction");
-    let create = create.header("gms_user", "jane").multipart_body(body);
-    let service = TestResponse::send(create).await.service_id();
+    let service = create_service_with_file_and_booking(&app)
+        .await
+        .service_id();
     let session = AdminSession::sign_in(&app).await;
     let typed = format!("/active-services?id=+{}+", id_of(&service));
     let found = session.get(&typed).await;

@@ -1,13 +1,8 @@
 //! The pages while Redis is unavailable.
 
-use serde_json::json;
-
 use super::fixture::{AdminSession, all_between};
 use crate::{
-    api::admin::fixture::{
-        ADMIN_SETTINGS, create_entry, exclusive_group_options, request_interaction_options,
-        store_options,
-    },
+    api::admin::fixture::{ADMIN_SETTINGS, create_pool_call_and_vault},
     support::{
         TestApp, TestResponse, dedicated_redis::DedicatedRedis, eventually, random_prefix,
         readiness::wait_for_reason,
@@ -29,16 +24,7 @@ async fn pages_show_cached_data_and_the_outage() {
     let url = redis.url();
     let settings = [&ADMIN_SETTINGS[..], &[("redis.url", url.as_str())]].concat();
     let app = TestApp::start(None, &random_prefix(), &settings).await;
-    create_entry(
-        &app,
-        "groups/pool",
-        &exclusive_group_options(&["8005550001"]),
-    )
-    .await;
-    create_entry(&app, "services/call", &request_interaction_options("pool")).await;
-    let mut vault = store_options();
-    vault["password"] = json!("hunter2");
-    create_entry(&app, "services/vault", &vault).await;
+    create_pool_call_and_vault(&app).await;
     let session = AdminSession::sign_in(&app).await;
     let healthy = session.page("").await;
     assert!(

@@ -3,10 +3,11 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::fixture::{create_service, create_service_with, get, get_json, request, start_admin};
-use crate::support::{
-    Bodies, Multipart, TestApp, TestResponse, eventually, on_every_kind_of_store,
+use super::fixture::{
+    create_service, create_service_with, create_service_with_file_and_booking, get, get_json,
+    request, start_admin,
 };
+use crate::support::{Bodies, TestApp, TestResponse, eventually, on_every_kind_of_store};
 
 on_every_kind_of_store!(
     services_are_counted_and_listed_by_expiration_time,
@@ -92,13 +93,7 @@ async fn services_are_counted_and_listed_by_expiration_time(app: TestApp) {
 
 async fn service_is_returned_with_keys_binaries_and_bookings(app: TestApp) {
     let app = start_admin(&app).await;
-    let body =
-        Multipart::new()
-            .text("language", "french")
-            .file("map", "map.png", "image/png", b"bytes");
-    let create = app.post("/genesys/1/service/request-interaction");
-    let create = create.header("gms_user", "jane").multipart_body(body);
-    let service = TestResponse::send(create).await;
+    let service = create_service_with_file_and_booking(&app).await;
     let id = id_of(&service.service_id());
     let detail = get_json(&app, &format!("active-services/{id}")).await;
     assert_eq!(detail["id"], id.as_str());

@@ -3,7 +3,7 @@
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::support::{Bodies, TestApp, TestResponse, encode, random_prefix};
+use crate::support::{Bodies, Multipart, TestApp, TestResponse, encode, random_prefix};
 
 /// The admin password in tests.
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -116,6 +116,27 @@ pub(crate) async fn start_with_group(app: &TestApp, numbers: &[&str]) -> TestApp
     let app = start_admin(app).await;
     create_group_and_service(&app, &exclusive_group_options(numbers)).await;
     app
+}
+
+/// Creates a group with one number, a service definition that books it, and one with a password.
+pub(crate) async fn create_pool_call_and_vault(app: &TestApp) {
+    let pool = exclusive_group_options(&["8005550001"]);
+    create_entry(app, "groups/pool", &pool).await;
+    create_entry(app, "services/call", &request_interaction_options("pool")).await;
+    let mut vault = store_options();
+    vault["password"] = json!("hunter2");
+    create_entry(app, "services/vault", &vault).await;
+}
+
+/// Creates a service of `jane` with a string, a file and an access number.
+pub(crate) async fn create_service_with_file_and_booking(app: &TestApp) -> TestResponse {
+    let body =
+        Multipart::new()
+            .text("language", "french")
+            .file("map", "map.png", "image/png", b"bytes");
+    let create = app.post("/genesys/1/service/request-interaction");
+    let create = create.header("gms_user", "jane").multipart_body(body);
+    TestResponse::send(create).await
 }
 
 /// Creates a service from the configured service `name`.

@@ -7,9 +7,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::fixture::{
-    ADMIN_SETTINGS, audit_actions, create_entry, create_service, delete_entry,
-    exclusive_group_options, get, get_json, import, request, request_interaction_options,
-    start_replica, store_options,
+    ADMIN_SETTINGS, audit_actions, create_entry, create_pool_call_and_vault, create_service,
+    delete_entry, get, get_json, import, request, start_replica, store_options,
 };
 use crate::support::{
     Bodies, TestApp, TestRedis, TestResponse, dedicated_redis::DedicatedRedis, eventually,
@@ -20,16 +19,7 @@ use crate::support::{
 pub(crate) async fn start_on_dedicated_redis() -> (Arc<TestRedis>, TestApp) {
     let redis = Arc::new(TestRedis::dedicated());
     let app = TestApp::start(Some(Arc::clone(&redis)), &random_prefix(), &ADMIN_SETTINGS).await;
-    create_entry(
-        &app,
-        "groups/pool",
-        &exclusive_group_options(&["8005550001"]),
-    )
-    .await;
-    create_entry(&app, "services/call", &request_interaction_options("pool")).await;
-    let mut vault = store_options();
-    vault["password"] = json!("hunter2");
-    create_entry(&app, "services/vault", &vault).await;
+    create_pool_call_and_vault(&app).await;
     (redis, app)
 }
 
