@@ -24,7 +24,8 @@ async fn pages_restore_lost_entries() {
     ];
     let sent = session.submit_fields("/catalog/restore", &fields).await;
     assert_eq!(redirect_target(&sent), "/catalog?message=restored");
-    assert!(!session.page("").await.contains("Redis has lost"));
+    // The problems of replicas are as old as their last heartbeat, so their panel may still show it.
+    assert!(!session.page("").await.contains("Restore 3 entries"));
     let again = session.submit_fields("/catalog/restore", &fields).await;
     assert_eq!(again.status, 412, "{}", again.text());
     let forged = session
