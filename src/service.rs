@@ -25,7 +25,8 @@ pub use self::{
     },
     chat::{
         AgentContext, AgentCredentials, AgentEvent, AgentRequest, AgentStream, Agents, ChatDetail,
-        ChatObject, ChatStream, ChatStreamItem, OpenChats, PublicAddress, transcript_position,
+        ChatObject, ChatStream, ChatStreamItem, OpenChats, PublicAddress, parse_position,
+        transcript_position,
     },
     clock_skew::{ClockSkew, monitor_clock_skew},
     comet::{

@@ -19,7 +19,7 @@ pub const MAX_MEMBERS: usize = 50;
 pub const MAX_EVENTS_PER_REPLY: usize = 500;
 /// The maximum size of the events in one reply of a store; one event is always returned.
 pub const MAX_EVENT_BYTES_PER_REPLY: usize = 256 * 1024;
-/// The maximum position of a window; larger ones stand for it. They are not exact in Lua.
+/// The maximum position in a request and of a window. Larger ones are not exact in Lua.
 pub const MAX_POSITION: u64 = 1 << 53;
 
 /// A chat to be started.

@@ -3,8 +3,9 @@
 pub use self::{
     agents::{
         AgentContext, AgentCredentials, AgentEvent, AgentRequest, AgentStream, Agents, ChatDetail,
-        OpenChats, transcript_position,
+        OpenChats,
     },
+    fields::{parse_position, transcript_position},
     object::{ChatObject, PublicAddress},
     stream::{ChatStream, ChatStreamItem},
 };

@@ -148,7 +148,7 @@ pub(in crate::http) async fn get_chat(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let id = chat_id(&request)?;
-    let position = transcript_position(&body::parse_query(&state, &request)?)?;
+    let position = transcript_position(&body::parse_query(&state, &request)?)?.unwrap_or(0);
     let detail = agents(&state)?.read_chat(&id, position).await?;
     let ChatDetail {
         chat,

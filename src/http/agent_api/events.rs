@@ -13,7 +13,7 @@ use super::{
 use crate::{
     http::{
         ApiError, AppState, body,
-        client_api::chat_events::{stream_position, stream_response},
+        client_api::chat_events::{ChatStreamResponses, stream_position, stream_response},
         event_stream,
         openapi::{
             errors::{AgentErrors, QueryErrors, ServiceNotFound},
@@ -53,9 +53,7 @@ pub(in crate::http) struct LastEventQuery {
         LastEventHeader,
     ),
     responses(
-        (status = 200, description = "Events", content_type = "text/event-stream", body = String),
-        (status = 204, description = "The chat has ended, and the agent has all events"),
-        AgentErrors, QueryErrors, ServiceNotFound,
+        ChatStreamResponses, AgentErrors, QueryErrors, ServiceNotFound,
     ),
     security(("agent" = []), ("agentKey" = []), ("agentKeyShort" = [])),
 )]

@@ -17,7 +17,7 @@ use crate::{
         path, response,
     },
     model::{chat::ChatAction, readiness::Readiness},
-    service::{ChatObject, ChatStream, ChatStreamItem, parse_integer},
+    service::{ChatObject, ChatStream, ChatStreamItem, parse_position, transcript_position},
 };
 
 /// The position after which a stream begins.
@@ -30,6 +30,23 @@ struct StreamPosition {
     transcript_position: u64,
 }
 
+/// The responses of the streams of one chat.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "only described")]
+pub(in crate::http) enum ChatStreamResponses {
+    /// Events
+    #[response(status = 200, content_type = "text/event-stream")]
+    Events(String),
+    /// The chat has ended, and the listener has all events
+    #[response(status = 204)]
+    Ended,
+}
+
+const DESCRIPTION: &str = "\
+    Server-sent events: a message per chat object, whose id is the position of its last event; the event `end` after the \
+    end of the chat or of the service. Clients resume with `Last-Event-ID`, on any replica. Services with a backend forward \
+    the request to it.";
+
 /// `GET /genesys/1/service/{id}/ixn/chat/events`
 #[utoipa::path(
     get,
@@ -37,20 +54,9 @@ struct StreamPosition {
     operation_id = "streamChat",
     tag = "chats",
     summary = "Stream the events of a chat",
-    description = "Server-sent events: a message per chat object, whose id is the position of its last event; the event \
-        `end` after the end of the chat or of the service. Clients resume with `Last-Event-ID`, on any replica. Services \
-        with a backend forward the request to it.",
-    params(
-        ServiceIdPath,
-        StreamPosition,
-        LastEventHeader,
-        UserHeader,
-    ),
-    responses(
-        (status = 200, description = "Events", content_type = "text/event-stream", body = String),
-        (status = 204, description = "The chat has ended, and the client has all events"),
-        ClientErrors, ServiceNotFound, RequestNotFound,
-    ),
+    description = DESCRIPTION,
+    params(ServiceIdPath, StreamPosition, LastEventHeader, UserHeader),
+    responses(ChatStreamResponses, ClientErrors, ServiceNotFound, RequestNotFound),
     security((), ("basic" = [])),
 )]
 pub(in crate::http) async fn stream_chat(
@@ -82,18 +88,9 @@ pub(in crate::http) async fn stream_chat(
     operation_id = "streamChatByPost",
     tag = "chats",
     summary = "Stream the events of a chat",
-    description = "As `GET`.",
-    params(
-        ServiceIdPath,
-        StreamPosition,
-        LastEventHeader,
-        UserHeader,
-    ),
-    responses(
-        (status = 200, description = "Events", content_type = "text/event-stream", body = String),
-        (status = 204, description = "The chat has ended, and the client has all events"),
-        ClientErrors, ServiceNotFound, RequestNotFound,
-    ),
+    description = DESCRIPTION,
+    params(ServiceIdPath, StreamPosition, LastEventHeader, UserHeader),
+    responses(ChatStreamResponses, ClientErrors, ServiceNotFound, RequestNotFound),
     security((), ("basic" = [])),
 )]
 pub(in crate::http) async fn stream_chat_by_post(
@@ -104,25 +101,19 @@ pub(in crate::http) async fn stream_chat_by_post(
     stream_chat(state, request, payload).await
 }
 
-/// The position in `Last-Event-ID` or in the query.
+/// The position in `Last-Event-ID`, or else in the query.
 pub(in crate::http) fn stream_position(
     state: &AppState,
     request: &HttpRequest,
 ) -> Result<u64, ApiError> {
-    let (header, parameter) = ("last-event-id", "transcriptPosition");
     let query = body::parse_query(state, request)?;
+    let header = "last-event-id";
     let last_id = request.headers().get(header);
-    let last_id = last_id.map(|value| (header, value.to_str().unwrap_or("?")));
-    let in_query = query.text(parameter).map(|value| (parameter, value));
-    let mut given = last_id.into_iter().chain(in_query);
-    let Some((name, value)) = given.find(|(_, value)| !value.is_empty()) else {
-        return Ok(0);
-    };
-    parse_integer(value).ok_or_else(|| {
-        ApiError::InvalidParameter(format!(
-            "{name} is {value:?}; expected the position of an event, an integer from 0"
-        ))
-    })
+    let last_id = last_id.map(|value| value.to_str().unwrap_or("?"));
+    if let Some(last_id) = last_id.filter(|last_id| !last_id.is_empty()) {
+        return Ok(parse_position(header, last_id)?);
+    }
+    Ok(transcript_position(&query)?.unwrap_or(0))
 }
 
 /// The response with the events of `stream`.

@@ -7,10 +7,10 @@ use super::{
     options::{integer_schema, value_schema, with_default},
     surface::{current, max_ttl_seconds},
 };
-use crate::service::{OptionDoc, presets};
-
-/// The largest position in a transcript.
-const MAX_POSITION: u64 = 1 << 53;
+use crate::{
+    model::chat::MAX_POSITION,
+    service::{OptionDoc, presets},
+};
 
 /// Names and schemas of fields.
 pub(super) type Known = Vec<(&'static str, Schema)>;

@@ -10,13 +10,16 @@ use self::access::AgentAccess;
 pub use self::{
     authentication::AgentCredentials,
     open_chats::OpenChats,
-    requests::{AgentRequest, transcript_position},
+    requests::AgentRequest,
     stream::{AgentEvent, AgentStream},
 };
 use crate::{
     model::{
         Binary, Cursor, ServiceId,
-        chat::{Chat, ChatAction, ChatOutcome, ChatReply, ChatState, ChatWindow, ListedChats},
+        chat::{
+            Chat, ChatAction, ChatOutcome, ChatReply, ChatState, ChatWindow, ListedChats,
+            MAX_POSITION,
+        },
     },
     service::{FailedCredentials, ServiceError, Services, StorageStrings},
     settings::Settings,
@@ -33,9 +36,6 @@ mod own_chats;
 mod requests;
 mod stream;
 mod stream_limits;
-
-/// The largest position in a request.
-const MAX_POSITION: u64 = 1 << 53;
 
 /// The state that the agents of all workers share.
 pub struct AgentContext {

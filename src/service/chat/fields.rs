@@ -1,10 +1,10 @@
 //! The fields of requests to chats.
 
 use crate::{
-    model::chat::ChatWindow,
+    model::chat::{ChatWindow, MAX_POSITION},
     service::{
         FieldValue, FormData, ServiceError,
-        parse_value::{parse_boolean, parse_integer},
+        parse_value::{parse_boolean, parse_integer_in_range},
     },
 };
 
@@ -34,7 +34,7 @@ impl ChatFields {
             return Err(ServiceError::InvalidParameter(message.to_owned()));
         }
         Ok(Self {
-            window: chat_window(form)?,
+            window: transcript_position(form)?.map_or(ChatWindow::AfterRefresh, ChatWindow::After),
             has_message: chat_message(form).is_some(),
             verbose: is_verbose(form)?,
         })
@@ -52,17 +52,24 @@ pub(super) fn is_verbose(form: &FormData) -> Result<bool, ServiceError> {
     value.map_or(Ok(false), |value| parse_boolean("_verbose", value))
 }
 
-fn chat_window(form: &FormData) -> Result<ChatWindow, ServiceError> {
+/// The field `transcriptPosition`: the position of the last event that a party has, unless it is empty.
+///
+/// # Errors
+/// [`ServiceError::InvalidParameter`]
+pub fn transcript_position(form: &FormData) -> Result<Option<u64>, ServiceError> {
     let name = "transcriptPosition";
-    let Some(value) = filled(form, name) else {
-        return Ok(ChatWindow::AfterRefresh);
-    };
-    let position = parse_integer(value).ok_or_else(|| {
-        ServiceError::InvalidParameter(format!(
-            "{name} is {value:?}; expected the position of an event, an integer from 0"
-        ))
-    })?;
-    Ok(ChatWindow::After(position))
+    let position = form.text(name).filter(|text| !text.trim().is_empty());
+    position
+        .map(|position| parse_position(name, position))
+        .transpose()
+}
+
+/// Parses the position of an event in the field or header `name`.
+///
+/// # Errors
+/// [`ServiceError::InvalidParameter`]
+pub fn parse_position(name: &str, value: &str) -> Result<u64, ServiceError> {
+    parse_integer_in_range(name, value, 0, MAX_POSITION)
 }
 
 /// The text of a field, unless it is empty.
@@ -98,7 +105,11 @@ mod tests {
 
     #[test]
     fn an_absent_or_empty_position_is_that_of_the_last_refresh() {
-        for fields in [&[][..], &[("transcriptPosition", "")]] {
+        for fields in [
+            &[][..],
+            &[("transcriptPosition", "")],
+            &[("transcriptPosition", " ")],
+        ] {
             let fields = ChatFields::from_form(&form(fields)).unwrap();
             assert_eq!(fields.window, ChatWindow::AfterRefresh);
         }
@@ -111,6 +122,7 @@ mod tests {
         for (name, value) in [
             ("transcriptPosition", "-1"),
             ("transcriptPosition", "x"),
+            ("transcriptPosition", "9007199254740993"),
             ("_verbose", "yes"),
         ] {
             let result = ChatFields::from_form(&form(&[(name, value)]));

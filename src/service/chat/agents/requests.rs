@@ -2,16 +2,17 @@
 
 use tracing::warn;
 
-use super::{Agents, MAX_POSITION};
+use super::Agents;
 use crate::{
     model::{
         ServiceId,
-        chat::{AgentJoin, Chat, ChatAction, Party},
+        chat::{AgentJoin, Chat, ChatAction, MAX_POSITION, Party},
     },
     service::{
         Actor, FormData, ServiceError,
         admin::{AuditAction, AuditRecord},
-        parse_value::{parse_boolean, parse_integer_in_range},
+        chat::fields::transcript_position,
+        parse_value::parse_boolean,
     },
 };
 
@@ -77,7 +78,7 @@ impl Agents {
         by: &Actor,
     ) -> Result<Box<Chat>, ServiceError> {
         let action = request.action(&by.name, form)?;
-        let position = transcript_position(form)?;
+        let position = transcript_position(form)?.unwrap_or(0);
         let audited = match request.audit_action() {
             Some(audited) if self.changes_members(id, request, &by.name).await? => Some(audited),
             _ => None,
@@ -126,18 +127,6 @@ impl Agents {
             self.context.metrics.answered(first);
         }
     }
-}
-
-/// The field `transcriptPosition`: the position of the last event that the agent has; 0 by default.
-///
-/// # Errors
-/// [`ServiceError::InvalidParameter`].
-pub fn transcript_position(form: &FormData) -> Result<u64, ServiceError> {
-    let name = "transcriptPosition";
-    let position = form.text(name).filter(|text| !text.trim().is_empty());
-    position.map_or(Ok(0), |text| {
-        parse_integer_in_range(name, text, 0, MAX_POSITION)
-    })
 }
 
 fn parse_join(agent: String, form: &FormData) -> Result<AgentJoin, ServiceError> {
