@@ -57,15 +57,25 @@ impl ChatStore for RedisStore {
             reply = self.send_update(id, action, window, true).await?;
             self.webhooks.relay(Outbox::Service(id.clone()));
         }
+        let must_list = matches!(
+            reply,
+            ParsedReply::Chat {
+                must_list: true,
+                ..
+            }
+        );
         let reply = self.to_chat_reply(id, reply)?;
         let ends = matches!(action, ChatAction::ClientEnd(_) | ChatAction::AgentEnd(_));
-        if let ChatReply::Chat(_, chat) = &reply
-            && ends
-            && chat.state == ChatState::Ended
-        {
-            let moved = self.list_as_ended(id, chat.started).await;
-            if let Err(error) = moved {
-                debug!(id = %id.redacted(), %error, "ended chat not listed; the sweep lists it");
+        if let ChatReply::Chat(_, chat) = &reply {
+            let listed = match chat.state {
+                ChatState::Ended if ends => self.list_as_ended(id, chat.started).await,
+                ChatState::Waiting | ChatState::Active if must_list => {
+                    self.list_as_open(id, chat.started).await
+                }
+                _ => Ok(()),
+            };
+            if let Err(error) = listed {
+                debug!(id = %id.redacted(), %error, "chat not listed; the sweep or a later request lists it");
             }
         }
         Ok(reply)
@@ -173,7 +183,9 @@ impl RedisStore {
                 return Err(StoreError::Bug("the outbox was passed".to_owned()));
             }
             ParsedReply::NotStarted(service) => return Ok(ChatReply::NotStarted(service)),
-            ParsedReply::Chat(outcome, mut chat) => {
+            ParsedReply::Chat {
+                outcome, mut chat, ..
+            } => {
                 let key = self.keys.chat(id);
                 chat.started = self.redis.translate_from_server(&key, chat.started)?;
                 chat.last_event = self.redis.translate_from_server(&key, chat.last_event)?;
@@ -181,6 +193,14 @@ impl RedisStore {
             }
         };
         Ok(reply)
+    }
+
+    /// Adds a chat to the list of open ones, unless it is there.
+    async fn list_as_open(&self, id: &ServiceId, started: Timestamp) -> Result<(), StoreError> {
+        let mut add = cmd("ZADD");
+        add.arg(self.keys.chat_list(false)).arg("NX");
+        add.arg(started.millis()).arg(id.as_str());
+        self.redis.query(&add).await
     }
 
     /// Moves a chat to the list of ended ones.

@@ -20,7 +20,12 @@ pub(super) enum ParsedReply {
     NotStarted(RunningService),
     /// Nothing changed: call again with the outbox.
     OutboxNeeded,
-    Chat(ChatOutcome, Box<Chat>),
+    Chat {
+        outcome: ChatOutcome,
+        chat: Box<Chat>,
+        /// Whether to add the chat to the list of open ones, in case that it is missing there.
+        must_list: bool,
+    },
 }
 
 impl FromRedisValue for ParsedReply {
@@ -46,6 +51,7 @@ impl FromRedisValue for ParsedReply {
         let fields = Vec::<Option<String>>::from_redis_value(next()?)?;
         let after = u64::from_redis_value(next()?)?;
         let events = Vec::<String>::from_redis_value(next()?)?;
+        let must_list = bool::from_redis_value(next()?)?;
         let events = events.iter().map(|text| {
             parse_event(text).ok_or_else(|| invalid(&format!("an event of {} bytes", text.len())))
         });
@@ -61,7 +67,11 @@ impl FromRedisValue for ParsedReply {
             5 => ChatOutcome::NotMember,
             other => return Err(invalid(&format!("outcome {other}"))),
         };
-        Ok(Self::Chat(outcome, Box::new(chat)))
+        Ok(Self::Chat {
+            outcome,
+            chat: Box::new(chat),
+            must_list,
+        })
     }
 }
 

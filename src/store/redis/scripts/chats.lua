@@ -9,12 +9,14 @@
 -- cost    O(events in the reply)
 local names = {
   'definition', 'session', 'user', 'key', 'nickname', 'subject', 'started', 'last_at', 'last', 'ended', 'members',
-  'typing', 'first_answer', 'max_bytes', 'timeout', 'max_events', 'present', 'seen', 'refreshed'
+  'typing', 'first_answer', 'max_bytes', 'timeout', 'max_events', 'present', 'seen', 'refreshed', 'listed'
 }
 local chat, members, writes, has_changed = {}, {}, {}, false
 local party_names = {C = 'CLIENT', A = 'AGENT', S = 'SUPERVISOR', X = 'EXTERNAL'}
 -- The configured service, the subscription of its webhook, and the outbox, if there is one; and the events to be written.
 local definition, hook, outbox, events = nil, '', nil, {}
+-- 1 if the caller adds the chat to the list of open ones, in case that it is missing there.
+local must_list = 0
 
 local function set(name, value)
   if chat[name] ~= value then
@@ -88,6 +90,11 @@ local function see_client()
   if has_changed or server_now - chat.seen > math.min(5000, chat.timeout / 4) then
     set('seen', format_millis(server_now))
   end
+  -- The list is in another slot: a failover may have lost the entry.
+  if server_now - (chat.listed or 0) > math.min(30000, chat.timeout / 2) then
+    set('listed', format_millis(server_now))
+    must_list = 1
+  end
 end
 
 -- Stores all changes with one command, so that a Redis without free memory rejects all of them, and notifies listeners
@@ -112,8 +119,8 @@ local function save()
   writes = {}
 end
 
--- The reply: {1, outcome, {the first fields of `names`}, position before the events, {event, ...}}. After a refresh the
--- next one continues after these events.
+-- The reply: {1, outcome, {the first fields of `names`}, position before the events, {event, ...}, must_list}. After a
+-- refresh the next one continues after these events.
 local function view(outcome, is_refresh)
   save()
   local after = tonumber(ARGV[1] == '' and chat.refreshed or ARGV[1])
@@ -149,5 +156,5 @@ local function view(outcome, is_refresh)
   for i = 1, 15 do
     fields[i] = chat[names[i]]
   end
-  return {1, outcome, fields, format_millis(after), events}
+  return {1, outcome, fields, format_millis(after), events, must_list}
 end

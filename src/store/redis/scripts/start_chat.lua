@@ -27,7 +27,7 @@ end
 local now = format_millis(server_now)
 for name, value in pairs({
   started = now, last_at = now, last = '0', ended = '0', members = '', typing = '0', first_answer = '', present = '0',
-  seen = now, refreshed = '0'
+  seen = now, refreshed = '0', listed = now
 }) do
   set(name, value)
 end

@@ -20,6 +20,7 @@ on_redis_and_cluster!(
     entries_without_a_chat_are_removed,
     ended_chats_are_moved,
     an_unreadable_chat_does_not_hide_the_others,
+    a_lost_entry_is_added_again_by_the_client,
 );
 
 fn list_key(redis: &RedisFixture, list: &str) -> String {
@@ -170,4 +171,36 @@ async fn an_unreadable_chat_does_not_hide_the_others(redis: RedisFixture) {
     })
     .await;
     replica.stop().await;
+}
+
+async fn a_lost_entry_is_added_again_by_the_client(redis: RedisFixture) {
+    let store = &redis.store;
+    let chat = NewChat {
+        client_timeout: Duration::from_secs(1),
+        ..new_chat()
+    };
+    let id = create_chat(store, &chat).await;
+    let started = act(store, &id, ChatAction::Read).await.started;
+    let mut remove = cmd("ZREM");
+    remove.arg(list_key(&redis, "open")).arg(id.as_str());
+    query::<()>(&redis, &remove).await;
+    // Only the client is present; nothing sweeps.
+    eventually("the chat is listed", async || {
+        act(store, &id, ChatAction::ClientPresent).await;
+        let page = store.list_chats(false, None, 10).await.unwrap();
+        page.chats.iter().any(|chat| chat.id == id).then_some(())
+    })
+    .await;
+    let mut read = cmd("ZSCORE");
+    read.arg(list_key(&redis, "open")).arg(id.as_str());
+    // Its place in the list is that of its start. The servers of a Cluster have the clock of this machine.
+    let entry: f64 = query(&redis, &read).await;
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds are well below 2^53"
+    )]
+    let difference = (entry - started.millis() as f64).abs();
+    assert!(difference < 1_000.0, "{difference}");
+    act(store, &id, ChatAction::ClientEnd(None)).await;
+    assert_eq!(listed(&redis).await, [vec![], vec![id.to_string()]]);
 }
