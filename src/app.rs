@@ -149,7 +149,7 @@ pub async fn start_with_clock(
         .map(Certificates::config)
         .transpose()?;
     let metrics = Metrics::default();
-    let store_backend = StoreBackend::new(&settings, &metrics.redis);
+    let store_backend = StoreBackend::new(&settings, &metrics);
     let client_metrics = metrics.backends.clone();
     let backends = backends(&settings, &admin_context.file_catalog, client_metrics)?;
     let mut background = BackgroundTasks::start(

@@ -30,13 +30,14 @@ pub(super) enum StoreBackend {
 }
 
 impl StoreBackend {
-    pub(super) fn new(settings: &Settings, metrics: &RedisMetrics) -> Self {
-        let hub = WebhookHub::new(WebhookLimits {
+    pub(super) fn new(settings: &Settings, metrics: &Metrics) -> Self {
+        let limits = WebhookLimits {
             max_pending: settings.webhooks.max_pending,
             max_dead_letters: settings.webhooks.max_dead_letters,
-        });
+        };
+        let hub = WebhookHub::new(limits, &metrics.webhooks);
         if !settings.redis.urls.is_empty() {
-            return Self::Redis(Arc::new(settings.clone()), metrics.clone(), hub);
+            return Self::Redis(Arc::new(settings.clone()), metrics.redis.clone(), hub);
         }
         warn!("redis.url is not set: all data is in this process only and is lost when it ends");
         let store = MemoryStore::new(settings.memory.limit_bytes, settings.limits.keys);

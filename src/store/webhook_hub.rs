@@ -6,16 +6,19 @@ use std::{
     time::{Duration, Instant},
 };
 
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::{
     Mutex,
     mpsc::{self, Receiver, Sender},
 };
-
 use tracing::{debug, warn};
 
-use crate::model::{
-    ServiceId, StoreError,
-    webhook::{WebhookEndpoint, WebhookLimits},
+use crate::{
+    model::{
+        ServiceId, StoreError,
+        webhook::{WebhookEndpoint, WebhookLimits},
+    },
+    telemetry::metrics::WebhookMetrics,
 };
 
 /// The maximum number of queued signals. Deliverers poll, so those that are dropped cost a second.
@@ -47,6 +50,8 @@ pub struct WebhookHub(Arc<Channels>);
 
 struct Channels {
     limits: WebhookLimits,
+    /// Events that were dropped from full outboxes.
+    dropped_events: Counter,
     signals: Queue<WebhookEndpoint>,
     outboxes: Queue<Outbox>,
     /// When the use of each endpoint was last recorded.
@@ -73,16 +78,17 @@ impl<T> Queue<T> {
 
 impl Default for WebhookHub {
     fn default() -> Self {
-        Self::new(WebhookLimits::default())
+        Self::new(WebhookLimits::default(), &WebhookMetrics::default())
     }
 }
 
 impl WebhookHub {
-    /// Creates a hub for stores with these limits.
+    /// Creates a hub for stores with these limits. Dropped events are counted in `metrics`.
     #[must_use]
-    pub fn new(limits: WebhookLimits) -> Self {
+    pub fn new(limits: WebhookLimits, metrics: &WebhookMetrics) -> Self {
         Self(Arc::new(Channels {
             limits,
+            dropped_events: metrics.dropped_events.clone(),
             signals: Queue::new(MAX_QUEUED_SIGNALS),
             outboxes: Queue::new(MAX_QUEUED_OUTBOXES),
             used: BlockingMutex::default(),
@@ -93,6 +99,12 @@ impl WebhookHub {
 
     pub(in crate::store) fn limits(&self) -> WebhookLimits {
         self.0.limits
+    }
+
+    /// Counts events that were dropped from a full outbox.
+    pub(in crate::store) fn add_dropped_events(&self, count: u64) {
+        self.0.dropped_events.inc_by(count);
+        warn!(events = count, "oldest events of a full outbox dropped");
     }
 
     /// Signals that events of `endpoint` are due.

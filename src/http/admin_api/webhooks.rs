@@ -3,7 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use self::responses::{
-    DeadLetterPageResponse, ResendResponse, ResumeResponse, TestResponse, WebhookListResponse,
+    DeadLetterPageResponse, DeleteEventsResponse, ResendResponse, ResumeResponse, TestResponse,
+    WebhookListResponse,
 };
 use super::{actor, admin_service, page_size, parse_cursor};
 use crate::{
@@ -44,8 +45,8 @@ pub(in crate::http) struct WebhookPath {
     operation_id = "listWebhooks",
     tag = "webhooks",
     summary = "List webhooks and their state",
-    description = "The webhooks of configured services and of resource groups, and those of deleted entries of which \
-                   services may be active.",
+    description = "The webhooks of configured services and of resource groups, those of deleted entries of which \
+                   services may be active, and others that are not in the catalog any more but have events.",
     responses(
         (status = 200, description = "All webhooks", body = WebhookListResponse),
         AdminErrors,
@@ -114,6 +115,32 @@ pub(in crate::http) async fn resend_dead_letters(
     let admin = admin_service(&state)?;
     let resent = admin.resend_dead_letters(&endpoint, which, &actor).await?;
     response::json_from(&ResendResponse { resent })
+}
+
+/// `DELETE /genesys/1/admin/webhooks/{endpoint}/events`
+#[utoipa::path(
+    delete,
+    path = "/genesys/1/admin/webhooks/{endpoint}/events",
+    operation_id = "deleteWebhookEvents",
+    tag = "webhooks",
+    summary = "Delete the events of a webhook",
+    description = "Deletes the pending events and the dead letters, such as those of a webhook that is not in the catalog \
+                   any more. They are not delivered.",
+    params(WebhookPath),
+    responses(
+        (status = 200, description = "The number of deleted events", body = DeleteEventsResponse),
+        AdminErrors, WebhookNotFound, StoreFull,
+    ),
+    security(("admin" = [])),
+)]
+pub(in crate::http) async fn delete_events(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let endpoint = path::admin_name(&request)?;
+    let (admin, actor) = (admin_service(&state)?, actor(&request)?);
+    let deleted = admin.delete_webhook_events(&endpoint, &actor).await?;
+    response::json_from(&DeleteEventsResponse { deleted })
 }
 
 /// `POST /genesys/1/admin/webhooks/{endpoint}/resume`

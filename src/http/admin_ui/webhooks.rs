@@ -19,14 +19,15 @@ use crate::{
     service::Webhook,
 };
 
-/// Messages after a redirect to the page of a webhook.
-const FLASH_MESSAGES: [(&str, &str); 4] = [
+/// Messages after a redirect to the page of a webhook, or to the list.
+const FLASH_MESSAGES: [(&str, &str); 5] = [
     (
         "tested",
         "Test event added. It is delivered within a second unless the webhook is stopped; reload the page for the result.",
     ),
     ("resumed", "Webhook resumed."),
     ("resent", "Dead letters are sent again."),
+    ("deleted", "The events of the webhook are deleted."),
     ("not_resent", "There is no such dead letter any more."),
 ];
 
@@ -34,6 +35,7 @@ const FLASH_MESSAGES: [(&str, &str); 4] = [
 #[template(path = "webhooks.html")]
 struct WebhooksPage {
     layout: Layout,
+    flash: &'static str,
     webhooks: Vec<Webhook>,
 }
 
@@ -67,7 +69,9 @@ impl Webhook {
     }
 
     fn events(&self) -> String {
-        self.subscription.events.to_string().replace(',', ", ")
+        let subscription = self.options.as_ref().map(|options| options.subscription);
+        let events = subscription.map(|subscription| subscription.events.to_string());
+        events.unwrap_or_default().replace(',', ", ")
     }
 
     fn lag_text(&self) -> String {
@@ -83,10 +87,16 @@ impl Webhook {
 }
 
 /// `GET /genesys/1/admin/ui/webhooks`
-pub(super) async fn show_webhooks(state: Data<AppState>, session: SignedIn) -> PageResult {
+pub(super) async fn show_webhooks(
+    state: Data<AppState>,
+    session: SignedIn,
+    request: HttpRequest,
+) -> PageResult {
+    let query = body::parse_query(&state, &request)?;
     let webhooks = admin_api::admin_service(&state)?.list_webhooks().await?;
     ok_page(&WebhooksPage {
         layout: Layout::new(&session, "webhooks", "Webhooks"),
+        flash: flash_message(&query, &FLASH_MESSAGES),
         webhooks,
     })
 }
@@ -119,8 +129,8 @@ pub(super) async fn show_webhook(
     })
 }
 
-/// `POST /genesys/1/admin/ui/webhooks/{endpoint}`: the field `action` is `test`, `resume`, `resend` (with `event`) or
-/// `resend_all`.
+/// `POST /genesys/1/admin/ui/webhooks/{endpoint}`: the field `action` is `test`, `resume`, `resend` (with `event`),
+/// `resend_all` or `delete_events`.
 pub(super) async fn update_webhook(
     state: Data<AppState>,
     session: SignedIn,
@@ -130,7 +140,12 @@ pub(super) async fn update_webhook(
     let name = path::page_name(&request)?;
     let form = Form::read(&state, &session, &request, payload).await?;
     let message = run_action(&state, &session, &request, &name, &form).await?;
-    let url = page_url(&["webhooks", &name]);
+    // Without its events, a webhook that is not in the catalog has no page.
+    let url = if message == "deleted" {
+        page_url(&["webhooks"])
+    } else {
+        page_url(&["webhooks", &name])
+    };
     let message = percent_encode(message);
     Ok(redirect_see_other(&format!("{url}?message={message}")))
 }
@@ -156,6 +171,10 @@ async fn run_action(
             admin.resume_webhook(name, &actor).await?;
             return Ok("resumed");
         }
+        "delete_events" => {
+            admin.delete_webhook_events(name, &actor).await?;
+            return Ok("deleted");
+        }
         "resend" if form.text("event").is_empty() => {
             let message = "event is missing; expected the id of a dead letter".to_owned();
             return Err(ApiError::InvalidParameter(message));
@@ -163,8 +182,9 @@ async fn run_action(
         "resend" => Resend::One(EventId::from(form.text("event").to_owned())),
         "resend_all" => Resend::Since(Timestamp::default()),
         other => {
-            let message =
-                format!("action is {other:?}; expected test, resume, resend or resend_all");
+            let message = format!(
+                "action is {other:?}; expected test, resume, resend, resend_all or delete_events"
+            );
             return Err(ApiError::InvalidParameter(message));
         }
     };

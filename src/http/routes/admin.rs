@@ -50,6 +50,7 @@ use crate::{
         webhooks::list_webhooks,
         webhooks::list_dead_letters,
         webhooks::resend_dead_letters,
+        webhooks::delete_events,
         webhooks::resume_webhook,
         webhooks::send_test_event,
         node::set_node_status,
@@ -58,7 +59,7 @@ use crate::{
 pub(super) struct AdminApi;
 
 /// The routes of the admin API. Methods other than GET require the role admin, those with `requires` excepted.
-pub(in crate::http) fn admin_routes() -> [Endpoint; 23] {
+pub(in crate::http) fn admin_routes() -> [Endpoint; 24] {
     [
         route("/genesys/1/admin/services").get(configured_services::list_services),
         route("/genesys/1/admin/services/{name}")
@@ -104,6 +105,9 @@ pub(in crate::http) fn admin_routes() -> [Endpoint; 23] {
         route("/genesys/1/admin/webhooks/{endpoint}/dead-letters").get(webhooks::list_dead_letters),
         route("/genesys/1/admin/webhooks/{endpoint}/resend")
             .method(Method::POST, post().to(webhooks::resend_dead_letters))
+            .requires(Permission::Operate),
+        route("/genesys/1/admin/webhooks/{endpoint}/events")
+            .method(Method::DELETE, delete().to(webhooks::delete_events))
             .requires(Permission::Operate),
         route("/genesys/1/admin/webhooks/{endpoint}/resume")
             .method(Method::POST, post().to(webhooks::resume_webhook))

@@ -9,7 +9,8 @@ use crate::{
     model::{
         Cursor, Page, StoreError,
         webhook::{
-            ClaimedQueue, DeadLetter, EndpointStatus, Event, QueueResult, Resend, WebhookEndpoint,
+            ClaimedQueue, DeadLetter, EndpointStatus, Event, MAX_LISTED_ENDPOINTS, QueueResult,
+            Resend, WebhookEndpoint,
         },
     },
     store::{WebhookHub, WebhookSignalSource, WebhookStore},
@@ -62,6 +63,12 @@ impl WebhookStore for MemoryStore {
         Ok(endpoints.iter().map(status).collect())
     }
 
+    async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>, StoreError> {
+        let state = self.state();
+        let endpoints = state.webhooks.endpoints.keys().take(MAX_LISTED_ENDPOINTS);
+        Ok(endpoints.cloned().collect())
+    }
+
     async fn dead_letters(
         &self,
         endpoint: &WebhookEndpoint,
@@ -87,6 +94,10 @@ impl WebhookStore for MemoryStore {
         drop(state);
         self.webhooks.signal(endpoint);
         Ok(resent)
+    }
+
+    async fn delete_webhook_events(&self, endpoint: &WebhookEndpoint) -> Result<u64, StoreError> {
+        Ok(self.state().webhooks.queue(endpoint).delete_events())
     }
 
     async fn resume_endpoint(&self, endpoint: &WebhookEndpoint) -> Result<bool, StoreError> {

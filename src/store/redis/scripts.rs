@@ -203,12 +203,16 @@ pub(super) static ENDPOINT_STATUS: LazyLock<LuaScript> =
 pub(super) static RESEND_DEAD_LETTERS: LazyLock<LuaScript> =
     LazyLock::new(|| with_webhook_functions(include_str!("scripts/resend_dead_letters.lua")));
 
+/// Deletes the events of a webhook endpoint.
+pub(super) static DELETE_WEBHOOK_EVENTS: LazyLock<LuaScript> =
+    LazyLock::new(|| with_webhook_functions(include_str!("scripts/delete_webhook_events.lua")));
+
 /// Reads the first bytes of values of a service.
 pub(super) static PREVIEWS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/previews.lua")));
 
 /// All scripts. Each connection loads them when it opens, so that `EVALSHA` finds them.
-pub(super) fn all() -> [&'static LuaScript; 56] {
+pub(super) fn all() -> [&'static LuaScript; 57] {
     [
         &CREATE,
         &CREATE_WITH_EVENT,
@@ -266,6 +270,7 @@ pub(super) fn all() -> [&'static LuaScript; 56] {
         &REMOVE_RELAYED,
         &ENDPOINT_STATUS,
         &RESEND_DEAD_LETTERS,
+        &DELETE_WEBHOOK_EVENTS,
     ]
 }
 

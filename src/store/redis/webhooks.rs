@@ -13,7 +13,8 @@ use self::record::{EventRecord, parse_record};
 use super::{
     RedisStore, millis,
     scripts::{
-        CLAIM_DELIVERIES, ENDPOINT_STATUS, FINISH_DELIVERIES, PAGE, RESEND_DEAD_LETTERS, evalsha,
+        CLAIM_DELIVERIES, DELETE_WEBHOOK_EVENTS, ENDPOINT_STATUS, FINISH_DELIVERIES, PAGE,
+        RESEND_DEAD_LETTERS, evalsha,
     },
     service_list::split_page,
 };
@@ -22,7 +23,7 @@ use crate::{
         Cursor, Page, StoreError, Timestamp,
         webhook::{
             ClaimedQueue, DeadLetter, DeliveryClaim, EndpointStatus, Event, MAX_CLAIMED_EVENTS,
-            NextAttempt, QueueResult, Resend, WebhookEndpoint,
+            MAX_LISTED_ENDPOINTS, NextAttempt, QueueResult, Resend, WebhookEndpoint,
         },
     },
     store::{WebhookSignalSource, WebhookStore},
@@ -134,6 +135,15 @@ impl WebhookStore for RedisStore {
         .collect()
     }
 
+    async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>, StoreError> {
+        let mut range = cmd("ZRANGE");
+        range.arg(self.keys.webhook_endpoints());
+        range.arg(0).arg(MAX_LISTED_ENDPOINTS - 1);
+        let names: Vec<String> = self.redis.query(&range).await?;
+        let parsed = names.iter().filter_map(|name| WebhookEndpoint::parse(name));
+        Ok(parsed.collect())
+    }
+
     async fn dead_letters(
         &self,
         endpoint: &WebhookEndpoint,
@@ -196,6 +206,11 @@ impl WebhookStore for RedisStore {
         }
         self.webhooks.signal(endpoint);
         Ok(total)
+    }
+
+    async fn delete_webhook_events(&self, endpoint: &WebhookEndpoint) -> Result<u64, StoreError> {
+        let delete = evalsha(&DELETE_WEBHOOK_EVENTS, &self.keys.webhook(endpoint));
+        self.redis.query_replicated(&delete).await
     }
 
     async fn resume_endpoint(&self, endpoint: &WebhookEndpoint) -> Result<bool, StoreError> {

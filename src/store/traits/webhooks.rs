@@ -40,6 +40,10 @@ pub trait WebhookStore: Send + Sync {
         endpoints: &[WebhookEndpoint],
     ) -> Result<Vec<EndpointStatus>, StoreError>;
 
+    /// Returns the endpoints that were used in the last days, the least recently used first; at most
+    /// [`MAX_LISTED_ENDPOINTS`](crate::model::webhook::MAX_LISTED_ENDPOINTS).
+    async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>, StoreError>;
+
     /// Lists dead letters by the time at which they became that, the oldest first.
     async fn dead_letters(
         &self,
@@ -54,6 +58,9 @@ pub trait WebhookStore: Send + Sync {
         endpoint: &WebhookEndpoint,
         which: Resend,
     ) -> Result<u64, StoreError>;
+
+    /// Deletes the pending events and the dead letters of an endpoint, and returns their number.
+    async fn delete_webhook_events(&self, endpoint: &WebhookEndpoint) -> Result<u64, StoreError>;
 
     /// Continues the deliveries to a stopped endpoint. Returns whether it was stopped.
     async fn resume_endpoint(&self, endpoint: &WebhookEndpoint) -> Result<bool, StoreError>;

@@ -44,6 +44,8 @@ const RESULTS: [&str; 7] = [
 /// Deliveries of events. Clones share the values.
 #[derive(Debug, Clone)]
 pub struct WebhookMetrics {
+    /// Events that were dropped from full outboxes.
+    pub dropped_events: Counter,
     deliveries: LabeledCounters,
     by_result: [Counter; RESULTS.len()],
     duration: Histogram,
@@ -53,6 +55,7 @@ impl Default for WebhookMetrics {
     fn default() -> Self {
         let deliveries = LabeledCounters::default();
         Self {
+            dropped_events: Counter::default(),
             by_result: RESULTS.map(|name| deliveries.get_or_create_owned(&[("result", name)])),
             deliveries,
             duration: Histogram::new(DELIVERY_BUCKETS),
@@ -78,5 +81,7 @@ impl WebhookMetrics {
             help,
             self.duration.clone(),
         );
+        let help = "Events that were dropped because the store had too many that were not in the queue of their webhook yet";
+        registry.register("webhook_dropped_events", help, self.dropped_events.clone());
     }
 }

@@ -7,3 +7,4 @@ mod failures;
 pub(crate) mod fixture;
 mod official_libraries;
 mod requests;
+mod unconfigured;

@@ -8,7 +8,7 @@ use super::{
     fixture::{AdminSession, redirect_target},
 };
 use crate::{
-    api::admin::fixture::{ADMIN_SETTINGS, start_admin_with},
+    api::admin::fixture::{ADMIN_SETTINGS, replace_entry, start_admin_with},
     api::webhooks::fixture::{
         ENDPOINT, LOCAL_RECEIVERS, SECRET, create_webhook, receiver, send_test_event,
         wait_for_deliveries, wait_for_webhook,
@@ -75,6 +75,35 @@ async fn an_operator_tests_resumes_and_sends_again_in_a_browser() {
     browser.wait_for_text("resend").await;
     browser.follow(ENDPOINT).await;
     browser.wait_for_text("No dead letters.").await;
+}
+
+#[tokio::test]
+async fn an_operator_deletes_events_of_a_webhook_that_is_not_configured() {
+    let settings = [&ADMIN_SETTINGS[..], &LOCAL_RECEIVERS].concat();
+    let app = TestApp::start(Some(TestRedis::shared()), &random_prefix(), &settings).await;
+    let receiver = receiver(410).await;
+    create_webhook(&app, &receiver.url(), &json!({})).await;
+    send_test_event(&app, ENDPOINT).await;
+    let is_stopped = |webhook: &Value| webhook["stopped_since"].is_string();
+    wait_for_webhook(&app, ENDPOINT, is_stopped).await;
+    let without_webhook = json!({"_type": "builtin", "_service": "store"});
+    replace_entry(&app, "services/shop", &without_webhook).await;
+    let browser = Browser::open().await;
+    sign_in(&browser, &app).await;
+    browser.follow("Webhooks").await;
+    browser.wait_for_text("not configured").await;
+    inspect_page(&browser, "webhooks-not-configured").await;
+    browser.follow(ENDPOINT).await;
+    browser.wait_for_text("Not configured.").await;
+    let text = browser.text().await;
+    assert!(!text.contains("Send"), "{text}");
+    browser.expand("Delete events…").await;
+    inspect_page(&browser, "webhook-not-configured").await;
+    browser.press("Delete events").await;
+    browser
+        .wait_for_text("The events of the webhook are deleted.")
+        .await;
+    browser.wait_for_text("No webhooks yet.").await;
 }
 
 async fn pages_show_no_secrets_and_escape_errors(app: TestApp) {

@@ -12,7 +12,7 @@ use crate::{
     service::Webhook,
 };
 
-/// Webhooks of the catalog
+/// Webhooks of the catalog, and others that still have events
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Webhooks)]
 #[serde(deny_unknown_fields)]
@@ -27,8 +27,9 @@ pub(super) struct WebhookListResponse {
 struct WebhookResponse {
     /// `services/` or `resources/` and the name of the catalog entry
     endpoint: String,
-    /// The URL
-    url: String,
+    /// The URL; null if the webhook is not in the catalog any more, and nothing is delivered
+    #[schema(required)]
+    url: Option<String>,
     /// The types of the events
     events: Vec<&'static str>,
     /// Whether events contain user data
@@ -107,6 +108,15 @@ pub(super) struct ResendResponse {
     pub(super) resent: u64,
 }
 
+/// Events of a webhook that were deleted
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeletedEvents)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeleteEventsResponse {
+    /// Their number
+    pub(super) deleted: u64,
+}
+
 /// A resumed webhook
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Resumed)]
@@ -136,13 +146,15 @@ impl From<Vec<Webhook>> for WebhookListResponse {
 
 impl From<Webhook> for WebhookResponse {
     fn from(webhook: Webhook) -> Self {
-        let (subscription, status) = (webhook.subscription, webhook.status);
+        let (options, status) = (webhook.options, webhook.status);
+        let subscription = options.as_ref().map(|options| options.subscription);
+        let events = subscription.iter().flat_map(|one| one.events.iter());
         let text = |time: Timestamp| time.to_string();
         Self {
             endpoint: webhook.endpoint.to_string(),
-            url: webhook.url,
-            events: subscription.events.iter().map(EventType::as_str).collect(),
-            user_data: subscription.with_user_data,
+            events: events.map(EventType::as_str).collect(),
+            user_data: subscription.is_some_and(|one| one.with_user_data),
+            url: options.map(|options| options.url),
             pending: status.pending,
             lag_seconds: webhook.lag.map(|lag| lag.as_secs_f64()),
             dead_letters: status.dead,

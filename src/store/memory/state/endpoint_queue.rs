@@ -9,9 +9,11 @@ use crate::model::{
     Timestamp,
     webhook::{
         ClaimedQueue, DeadLetter, DeliveryClaim, DeliveryFailure, EndpointStatus, Event, EventId,
-        MAX_CLAIMED_EVENTS, NextAttempt, QueueResult, Resend, WebhookLimits,
+        MAX_CLAIMED_EVENTS, NextAttempt, QueueResult, WebhookLimits,
     },
 };
+
+mod dead_letters;
 
 /// The reason of dead letters that were never attempted.
 const TOO_MANY_PENDING: &str = "too many pending events";
@@ -20,6 +22,8 @@ pub(super) const OVERHEAD_BYTES: usize = 512;
 
 struct PendingEvent {
     event: Event,
+    /// The time of the event, or that at which a dead letter was sent again.
+    since: Timestamp,
     /// Its position: the queue, a sequence number and the id, on a line each.
     position: String,
 }
@@ -51,7 +55,7 @@ impl EndpointQueue {
         if self.events.contains_key(&event.id) || self.dead_ids.contains(&event.id) {
             return;
         }
-        self.insert(event, now);
+        self.insert(event.time, event, now);
         while self.events.len() > limits.max_pending
             && let Some((_, oldest)) = self.by_time.first().cloned()
         {
@@ -59,24 +63,29 @@ impl EndpointQueue {
         }
     }
 
-    fn insert(&mut self, event: Event, now: Timestamp) {
+    fn insert(&mut self, since: Timestamp, event: Event, now: Timestamp) {
         let queue = event.queue().to_owned();
         let position = format!("{queue}\n{:016}\n{}", self.next_seq, event.id);
         self.next_seq += 1;
         self.bytes += event_bytes(&event);
         self.positions.insert(position.clone());
-        self.by_time.insert((event.time, event.id.clone()));
+        self.by_time.insert((since, event.id.clone()));
         if !self.due.contains_key(&queue) {
             self.set_due(&queue, Some(now));
         }
         let id = event.id.clone();
-        self.events.insert(id, PendingEvent { event, position });
+        let pending = PendingEvent {
+            event,
+            since,
+            position,
+        };
+        self.events.insert(id, pending);
     }
 
     fn remove(&mut self, id: &EventId) -> Option<PendingEvent> {
         let pending = self.events.remove(id)?;
         self.positions.remove(&pending.position);
-        self.by_time.remove(&(pending.event.time, id.clone()));
+        self.by_time.remove(&(pending.since, id.clone()));
         self.bytes -= event_bytes(&pending.event);
         Some(pending)
     }
@@ -133,7 +142,10 @@ impl EndpointQueue {
         } else {
             0
         };
-        let Some(PendingEvent { event, position }) = self.remove(id) else {
+        let Some(PendingEvent {
+            event, position, ..
+        }) = self.remove(id)
+        else {
             return;
         };
         let letter = DeadLetter {
@@ -279,45 +291,6 @@ impl EndpointQueue {
             dead: self.dead.len() as u64,
             ..self.status.clone()
         }
-    }
-
-    pub(in crate::store::memory) fn dead_letters(&self) -> Vec<DeadLetter> {
-        let letters = self.dead.values();
-        letters.map(|(_, letter)| letter.clone()).collect()
-    }
-
-    /// Makes dead letters pending again in their original order, as long as there is room; one alone in any case.
-    pub(in crate::store::memory) fn resend(
-        &mut self,
-        which: &Resend,
-        now: Timestamp,
-        limits: WebhookLimits,
-    ) -> u64 {
-        let room = match which {
-            Resend::One(_) => 1,
-            Resend::Since(_) => limits.max_pending.saturating_sub(self.events.len()),
-        };
-        let is_chosen = |(at, id): &&(Timestamp, EventId)| match which {
-            Resend::One(one) => id == one,
-            Resend::Since(since) => at >= since,
-        };
-        let chosen: Vec<(Timestamp, EventId)> = self
-            .dead
-            .keys()
-            .filter(is_chosen)
-            .take(room)
-            .cloned()
-            .collect();
-        let mut resent: Vec<(String, Event)> = chosen
-            .iter()
-            .filter_map(|key| self.remove_dead(key))
-            .collect();
-        // Within a queue that is the order of the sequence numbers.
-        resent.sort_by(|a, b| a.0.cmp(&b.0));
-        for (_, event) in resent {
-            self.insert(event, now);
-        }
-        chosen.len() as u64
     }
 
     pub(in crate::store::memory) fn resume(&mut self) -> bool {

@@ -25,7 +25,7 @@ pub(super) use self::number_event::NumberEvent;
 /// The queues of all endpoints.
 #[derive(Default)]
 pub(in crate::store::memory) struct WebhookTable {
-    pub(super) endpoints: HashMap<WebhookEndpoint, EndpointQueue>,
+    pub(in crate::store::memory) endpoints: HashMap<WebhookEndpoint, EndpointQueue>,
     pub(in crate::store::memory) hub: WebhookHub,
 }
 

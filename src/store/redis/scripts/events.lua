@@ -7,11 +7,17 @@
 -- letter for each type, and `u` for user data; see `model/webhook.rs`.
 
 -- Writes an event of `event.type` about `subject` to the outbox; `fact` distinguishes it from others of the type. Events
--- are relayed within seconds; if that fails for a long time, the oldest are dropped.
+-- are relayed within seconds; if that fails for a long time, each new event replaces the oldest one. The member `dropped`
+-- of a record is the number of events that were dropped for it.
 local function write_event(outbox, subject, fact, event)
   event.id = 'evt_' .. redis.sha1hex(event.type .. '\n' .. subject .. '\n' .. fact)
   event.time = server_now
-  if redis.call('RPUSH', outbox, cjson.encode(event)) > 100000 then
-    redis.call('LREM', outbox, 1, redis.call('LRANGE', outbox, 0, 0)[1])
+  local record = cjson.encode(event)
+  if redis.call('RPUSH', outbox, record) > 100000 then
+    local oldest = redis.call('LRANGE', outbox, 0, 0)[1]
+    event.dropped = 1 + (cjson.decode(oldest).dropped or 0)
+    redis.call('LREM', outbox, 1, oldest)
+    redis.call('LREM', outbox, -1, record)
+    redis.call('RPUSH', outbox, cjson.encode(event))
   end
 end

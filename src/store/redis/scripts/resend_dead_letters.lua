@@ -1,4 +1,5 @@
--- Makes dead letters pending again, at the end of their queues, in their original order.
+-- Makes dead letters pending again, at the end of their queues, in their original order. They are pending since now: by
+-- the time of the event they would be the first ones to become dead letters again, and the webhook would lag by days.
 -- KEYS    1..9 as in webhooks.lua
 -- ARGV    1 an event, or ''   2 otherwise, the time (ms) since which they became dead letters   3 maximum number
 --         4 maximum number of pending events: only a single dead letter is added beyond it
@@ -13,8 +14,7 @@ for _, id in ipairs(ids) do
   local text = redis.call('HGET', dead_letters, id)
   if text then
     local number, queue, record = string.match(text, '^.-\n.-\n(.-)\n(.-)\n(.*)$')
-    local time = string.match(record, '"time":(%d+)') or format_millis(server_now)
-    resent[#resent + 1] = {id = id, queue = queue, time = time, record = record, number = number}
+    resent[#resent + 1] = {id = id, queue = queue, time = format_millis(server_now), record = record, number = number}
   end
 end
 if #resent == 0 then

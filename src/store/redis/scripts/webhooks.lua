@@ -5,7 +5,8 @@
 --         2 order         zset  (lexical) position: queue, sequence number and event
 --         3 due           zset  queue by the time (ms) of its next attempt
 --         4 attempts      hash  queue -> failed attempts to deliver its first event, and the time (ms) of the next one
---         5 pending       zset  event by its time (ms)
+--         5 pending       zset  event by the time (ms) since which it is pending: its own, or that at which a dead letter
+--                               was sent again
 --         6 dead          zset  event by the time (ms) at which it became a dead letter
 --         7 dead_letters  hash  event -> failed attempts, reason, sequence number, queue and record
 --         8 state         hash  `seq` the last sequence number; `delivered`, `failed`, `dead` totals; `success` the time of

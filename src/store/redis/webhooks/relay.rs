@@ -196,10 +196,8 @@ impl RedisStore {
                 Err(_) => None,
             };
             match removed {
-                Some(Ok(false)) => {}
-                Some(Ok(true)) => {
-                    warn!("full outbox of webhook events: the oldest ones were dropped");
-                }
+                Some(Ok(0)) => {}
+                Some(Ok(dropped)) => self.webhooks.add_dropped_events(dropped),
                 Some(Err(error)) => {
                     outbox.has_failed = true;
                     result = Err(error);

@@ -172,4 +172,6 @@ async fn deliveries_are_counted(app: TestApp) {
     let metrics = TestResponse::send(app.get("/metrics")).await;
     let counter = "switchboard_webhook_deliveries_total{result=\"success\"} 1\n";
     assert!(metrics.text().contains(counter), "{}", metrics.text());
+    let dropped = "switchboard_webhook_dropped_events_total 0\n";
+    assert!(metrics.text().contains(dropped), "{}", metrics.text());
 }

@@ -1,21 +1,25 @@
 //! Webhook events in Redis after failures of their relay, the loss of keys, and a failover.
 
-use redis::{AsyncCommands, aio::MultiplexedConnection};
+use redis::{AsyncCommands, aio::MultiplexedConnection, cmd};
 use switchboard::{
     model::{
         NewService, ServiceId,
-        webhook::EventType::{
-            NumberBooked, NumberLapsed, ServiceCreated, ServiceDeleted, ServiceExpired,
+        webhook::{
+            EventType::{
+                NumberBooked, NumberLapsed, ServiceCreated, ServiceDeleted, ServiceExpired,
+            },
+            WebhookLimits,
         },
     },
-    store::{ServiceStore, redis::RedisStore},
+    store::{ServiceStore, WebhookHub, redis::RedisStore},
+    telemetry::metrics::WebhookMetrics,
 };
 
 use super::{create, numbers::create_with_number, of_definition};
 use crate::support::{
     eventually, now,
     stores::{RedisFixture, in_ms, keys_under},
-    webhooks::{DEFINITION, about, deliver, events, service_with_webhook, types},
+    webhooks::{DEFINITION, EventRelay, about, deliver, events, service_with_webhook, types},
 };
 
 async fn create_and_delete(store: &RedisStore) -> ServiceId {
@@ -109,4 +113,51 @@ async fn a_claim_that_a_failover_undid_has_no_second_event() {
     let _: () = connection.zadd(shard, id.as_str(), now).await.unwrap();
     wait_until_gone(&mut connection, &owned).await;
     assert_eq!(deliver(store, &of_definition()).await, []);
+}
+
+/// Appends records to an outbox until it has this number of them. A string of their user data is named `dropped`.
+async fn fill_outbox(connection: &mut MultiplexedConnection, outbox: &str, count: usize) {
+    const SCRIPT: &str = r#"
+        for n = redis.call('LLEN', KEYS[1]) + 1, ARGV[1] do
+          redis.call('RPUSH', KEYS[1], '{"id":"evt_' .. n .. '","data":{"user_data":{"dropped":"7"}}}')
+        end"#;
+    let mut fill = cmd("EVAL");
+    fill.arg(SCRIPT).arg(1).arg(outbox).arg(count);
+    fill.exec_async(connection).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_outbox_drops_the_oldest_events_and_counts_them() {
+    const MAX_EVENTS: usize = 100_000;
+    let mut redis = RedisFixture::shared().await;
+    let metrics = WebhookMetrics::default();
+    let hub = WebhookHub::new(WebhookLimits::default(), &metrics);
+    redis.store = redis.store.with_webhooks(hub);
+    let (store, mut connection) = (&redis.store, redis.connection.clone());
+    let id = create(store, service_with_webhook(false)).await;
+    let outbox = format!("{}events:{{{id}}}", redis.prefix);
+    let extend = async || store.set_end(&id, in_ms(600_000)).await.unwrap().unwrap();
+    fill_outbox(&mut connection, &outbox, MAX_EVENTS).await;
+    extend().await;
+    extend().await;
+    extend().await;
+    let count: usize = connection.llen(&outbox).await.unwrap();
+    assert_eq!(count, MAX_EVENTS);
+    // `service.created` was the first one of all.
+    let oldest: String = connection.lindex(&outbox, 0).await.unwrap();
+    assert!(oldest.contains("\"evt_4\""), "{oldest}");
+    // Those that are dropped for an event that is dropped itself count, too.
+    let _: () = connection.ltrim(&outbox, -3, -1).await.unwrap();
+    fill_outbox(&mut connection, &outbox, MAX_EVENTS).await;
+    extend().await;
+    extend().await;
+    let _: () = connection.ltrim(&outbox, -5, -1).await.unwrap();
+    let relayed = async {
+        eventually("the events are relayed", async || {
+            (!exists(&mut connection, &outbox).await).then_some(())
+        })
+        .await;
+    };
+    store.relaying(relayed).await;
+    assert_eq!(metrics.dropped_events.get(), 4);
 }

@@ -1,11 +1,12 @@
 //! Queues of endpoints with more pending events than their limit. The stores have limits of 3 pending events and 2 dead
 //! letters.
 
-use std::time::Duration;
+use std::{slice::from_ref, time::Duration};
 
 use switchboard::{
     model::webhook::{Event, NextAttempt, Resend, WebhookLimits},
     store::{AdminStore, WebhookHub},
+    telemetry::metrics::WebhookMetrics,
 };
 
 use super::{add, claim, endpoint, event, finish, result, status};
@@ -39,13 +40,16 @@ with_small_limits!(
     the_next_event_does_not_wait_for_one_that_is_gone,
     results_of_an_event_that_is_gone_do_not_count_for_the_next_one,
     events_are_sent_again_in_their_order_as_long_as_there_is_room,
+    events_that_are_sent_again_are_pending_since_then,
+    events_are_deleted,
 );
 
 fn small_limits() -> WebhookHub {
-    WebhookHub::new(WebhookLimits {
+    let limits = WebhookLimits {
         max_pending: 3,
         max_dead_letters: 2,
-    })
+    };
+    WebhookHub::new(limits, &WebhookMetrics::default())
 }
 
 /// Events of a queue, a millisecond apart.
@@ -132,4 +136,61 @@ async fn events_are_sent_again_in_their_order_as_long_as_there_is_room(store: &d
     assert_eq!(resend(since()).await.unwrap(), 2);
     let claimed = claim(store).await.pop().unwrap();
     assert_eq!(claimed.events, all[..2]);
+}
+
+async fn events_that_are_sent_again_are_pending_since_then(store: &dyn AdminStore) {
+    let long_ago = now().before(Duration::from_secs(3 * 24 * 3_600));
+    let old = Event {
+        time: long_ago,
+        ..event("a", 1)
+    };
+    add(store, from_ref(&old)).await;
+    assert_eq!(status(store).await.oldest, Some(long_ago));
+    let claimed = claim(store).await.pop().unwrap();
+    finish(
+        store,
+        vec![result(&claimed, 0, Some(NextAttempt::DeadLetter))],
+    )
+    .await;
+    let before = now();
+    let (endpoint, which) = (endpoint(), Resend::One(old.id.clone()));
+    let resent = store.resend_dead_letters(&endpoint, which).await;
+    assert_eq!(resent.unwrap(), 1);
+    // The embedded store has the clock of this machine, and so has Redis.
+    let oldest = status(store).await.oldest.unwrap();
+    assert!(oldest >= before, "{oldest} is before {before}");
+    // Of events of the last hour, the first one is now the oldest.
+    let hour_ago = |event: Event| Event {
+        time: event.time.before(Duration::from_secs(3_600)),
+        ..event
+    };
+    let new: Vec<Event> = events("b", 3).into_iter().map(hour_ago).collect();
+    add(store, &new).await;
+    let dead = store.dead_letters(&endpoint, None, 10).await.unwrap();
+    let dead: Vec<&Event> = dead.entries.iter().map(|letter| &letter.event).collect();
+    assert_eq!(dead, [&new[0]]);
+    // What receivers get is unchanged.
+    let claimed = claim(store).await;
+    assert_eq!(claimed[0].events, [old]);
+    assert_eq!(claimed[1].events, new[1..]);
+}
+
+async fn events_are_deleted(store: &dyn AdminStore) {
+    assert_eq!(store.webhook_endpoints().await.unwrap(), []);
+    add(store, &events("a", 5)).await;
+    let claimed = claim(store).await.pop().unwrap();
+    assert_eq!(store.webhook_endpoints().await.unwrap(), [endpoint()]);
+    let endpoint = endpoint();
+    let delete = async || store.delete_webhook_events(&endpoint).await.unwrap();
+    assert_eq!((delete().await, delete().await), (5, 0));
+    // Those that were in delivery do not come back with their result.
+    let later = Some(NextAttempt::After(Duration::ZERO));
+    finish(store, vec![result(&claimed, 1, later)]).await;
+    let status_after = status(store).await;
+    let counts = (status_after.pending, status_after.dead);
+    assert_eq!((counts, status_after.became_dead), ((0, 0), 2));
+    assert_eq!(claim(store).await, []);
+    let next = events("a", 6).split_off(5);
+    add(store, &next).await;
+    assert_eq!(claim(store).await.pop().unwrap().events, next);
 }
