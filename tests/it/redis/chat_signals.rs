@@ -11,6 +11,7 @@ use crate::support::{
     Bodies, RedisKind, TestApp, TestRedis, TestResponse,
     chat::{messages as messages_of, request_chat, start_chat},
     event_stream::EventStream,
+    proxy::{Proxy, ProxyMode},
     random_prefix,
 };
 use redis::cmd;
@@ -74,6 +75,22 @@ async fn listener_on_another_replica_is_woken_by_a_cluster() {
 #[tokio::test]
 async fn listener_on_another_replica_is_woken_behind_sentinels() {
     assert_woken_by_signals(RedisKind::Sentinel).await;
+}
+
+/// The changes of the first replica reach Redis late, its notifications too. If a listener were woken before a change is
+/// there, it would find nothing and wait for the next poll.
+#[tokio::test]
+async fn listener_is_woken_after_the_write() {
+    let (redis, prefix) = (TestRedis::shared(), random_prefix());
+    let proxy = Proxy::to_redis(&redis);
+    let slow = [("redis.url", &*proxy.url())];
+    let first = TestApp::start(Some(Arc::clone(&redis)), &prefix, &slow).await;
+    let second = TestApp::start(Some(redis), &prefix, &[]).await;
+    proxy.set_mode(ProxyMode::Forward(Duration::from_millis(20)));
+    let elapsed = exchange(&first, &second, 30).await;
+    assert!(elapsed < Duration::from_secs(15), "{elapsed:?}");
+    let elapsed = change_storage(&first, &second, 30).await;
+    assert!(elapsed < Duration::from_secs(15), "{elapsed:?}");
 }
 
 /// Two replicas whose Redis user has these rights in addition to all commands and keys.

@@ -183,11 +183,12 @@ struct Fixture {
 
 impl Fixture {
     fn settings(&self) -> [(&str, &str); 3] {
-        [
-            ("redis.url", &self.url),
-            ("redis.prefix", &self.prefix),
-            ("catalog.file", self.catalog_file.path()),
-        ]
+        let [url, prefix] = self.redis_settings();
+        [url, prefix, ("catalog.file", self.catalog_file.path())]
+    }
+
+    fn redis_settings(&self) -> [(&str, &str); 2] {
+        [("redis.url", &self.url), ("redis.prefix", &self.prefix)]
     }
 
     async fn replica(&self) -> (Program, SocketAddr) {

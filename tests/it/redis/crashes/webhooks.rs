@@ -3,11 +3,7 @@
 //! The replicas with the cleanup are processes, which are killed. The changes are made by stores in this process, whose
 //! tasks are aborted at any point, as the death of a process does, with the events that they have not relayed.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use rand::RngExt;
 use switchboard::{
@@ -15,14 +11,9 @@ use switchboard::{
         AllocationStrategy, BookResult, BookingOwner, BookingRequest, Call, CreateResult, Group,
         MatchResult, NewService, ServiceId,
         chat::{ChatAction, ChatReply, ChatWindow, NewChat},
-        webhook::{
-            Event,
-            EventType::{
-                self, ChatMessage, ChatStarted, NumberBooked, NumberLapsed, NumberMatched,
-                NumberReleased, ServiceCreated, ServiceDeleted, ServiceExpirationUpdated,
-                ServiceExpired,
-            },
-            WebhookEndpoint,
+        webhook::EventType::{
+            ChatMessage, ChatStarted, NumberBooked, NumberMatched, ServiceCreated, ServiceDeleted,
+            ServiceExpirationUpdated,
         },
     },
     store::{BookingStore, ChatStore, ServiceStore, redis::RedisStore},
@@ -30,61 +21,24 @@ use switchboard::{
 };
 use tokio::task::JoinSet;
 
+use self::ledger::{Changes, Received, find_contradiction};
 use super::{DurableRedis, Fixture};
 use crate::support::{
     bookings::{booking_request, catalog, default_group_toml, eventually, keys_in, resource_group},
     settings,
     stores::in_ms,
-    webhooks::{DEFINITION, GROUP, booking_webhooks, deliver, service_with_webhook},
+    webhooks::{DEFINITION, GROUP, booking_webhooks, service_with_webhook},
 };
+
+mod failover;
+mod ledger;
 
 const WORKERS: usize = 6;
 const NUMBERS: usize = 50;
 
-/// What was attempted and acknowledged for a service: the numbers of attempts and acknowledgments by type.
-type Ledger = HashMap<ServiceId, HashMap<EventType, (usize, usize)>>;
-
-#[derive(Clone, Default)]
-struct Changes(Arc<Mutex<Ledger>>);
-
-impl Changes {
-    fn attempt(&self, id: &ServiceId, event_type: EventType) {
-        self.add(id, event_type, (1, 0));
-    }
-
-    fn acknowledge(&self, id: &ServiceId, event_type: EventType) {
-        self.add(id, event_type, (0, 1));
-    }
-
-    fn add(
-        &self,
-        id: &ServiceId,
-        event_type: EventType,
-        (attempts, acknowledgments): (usize, usize),
-    ) {
-        let mut ledger = self.0.lock().unwrap();
-        let of_service = ledger.entry(id.clone()).or_default();
-        let counts = of_service.entry(event_type).or_default();
-        counts.0 += attempts;
-        counts.1 += acknowledgments;
-    }
-
-    fn acknowledged(&self) -> usize {
-        let ledger = self.0.lock().unwrap();
-        ledger
-            .values()
-            .flat_map(HashMap::values)
-            .map(|(_, acknowledged)| acknowledged)
-            .sum()
-    }
-}
-
-async fn open_store(fixture: &Fixture) -> Arc<RedisStore> {
+async fn open_store(redis: &[(&str, &str)]) -> Arc<RedisStore> {
     eventually("the store opens", async || {
-        let settings = settings(&[
-            ("redis.prefix", &fixture.prefix),
-            ("redis.url", &fixture.url),
-        ]);
+        let settings = settings(redis);
         let store = RedisStore::open(&settings.redis, 1_000, &RedisMetrics::default()).await;
         store.ok().map(Arc::new)
     })
@@ -197,7 +151,7 @@ async fn chat(store: &RedisStore, changes: &Changes, id: &ServiceId) -> Option<(
 
 /// Runs workers on a store until `count` more changes are acknowledged, and aborts all at once.
 async fn work_until_crash(fixture: &Fixture, changes: &Changes, count: usize) {
-    let store = open_store(fixture).await;
+    let store = open_store(&fixture.redis_settings()).await;
     let group = resource_group(AllocationStrategy::Exclusive, NUMBERS);
     let mut tasks = JoinSet::new();
     let relay = Arc::clone(&store);
@@ -216,89 +170,6 @@ async fn work_until_crash(fixture: &Fixture, changes: &Changes, count: usize) {
     .await;
     tasks.abort_all();
     while tasks.join_next().await.is_some() {}
-}
-
-/// All different events of both endpoints, in the order of their first delivery.
-#[derive(Default)]
-struct Received {
-    known: HashSet<String>,
-    of_definition: Vec<Event>,
-    of_group: Vec<Event>,
-}
-
-impl Received {
-    async fn receive(&mut self, store: &RedisStore) {
-        for (endpoint, all) in [
-            (
-                WebhookEndpoint::of_definition(DEFINITION),
-                &mut self.of_definition,
-            ),
-            (WebhookEndpoint::of_group(GROUP), &mut self.of_group),
-        ] {
-            for event in deliver(store, &endpoint).await {
-                if self.known.insert(format!("{endpoint} {}", event.id)) {
-                    all.push(event);
-                }
-            }
-        }
-    }
-}
-
-/// The types of the events about `id`.
-fn types_of(events: &[Event], id: &ServiceId) -> Vec<EventType> {
-    let about = events
-        .iter()
-        .filter(|event| event.service.as_ref() == Some(id));
-    about.map(|event| event.event_type).collect()
-}
-
-fn count(types: &[EventType], counted: &[EventType]) -> usize {
-    types
-        .iter()
-        .filter(|event_type| counted.contains(event_type))
-        .count()
-}
-
-fn assert_complete(ledger: &Ledger, received: &Received) {
-    for (id, changes) in ledger {
-        let types = types_of(&received.of_definition, id);
-        let numbers = types_of(&received.of_group, id);
-        let all_types = [types.clone(), numbers.clone()];
-        let context = format!("{id}: {changes:?}, events {all_types:?}");
-        for (event_type, (attempted, acknowledged)) in changes {
-            let is_number = event_type.as_str().starts_with("number.");
-            let events = count(if is_number { &numbers } else { &types }, &[*event_type]);
-            assert!(events >= *acknowledged, "lost {event_type} of {context}");
-            // Any worker may match the call of another one.
-            let is_match = *event_type == NumberMatched;
-            assert!(
-                is_match || events <= *attempted,
-                "invented {event_type} of {context}"
-            );
-        }
-        let created = count(&types, &[ServiceCreated]);
-        let ended = count(&types, &[ServiceDeleted, ServiceExpired]);
-        assert!(created <= 1 && ended == created, "{context}");
-        let booked = count(&numbers, &[NumberBooked]);
-        let released = count(&numbers, &[NumberMatched, NumberReleased, NumberLapsed]);
-        assert!(booked <= 1 && released == booked, "{context}");
-        let lifecycle: Vec<EventType> = types
-            .iter()
-            .copied()
-            .filter(|event| !event.as_str().starts_with("number."))
-            .collect();
-        let is_end = |event: &&EventType| [ServiceDeleted, ServiceExpired].contains(event);
-        if created == 1 {
-            assert_eq!(lifecycle.first(), Some(&ServiceCreated), "{context}");
-            assert!(lifecycle.last().as_ref().is_some_and(is_end), "{context}");
-        }
-    }
-    let all = received.of_definition.iter().chain(&received.of_group);
-    let mut services = all.filter_map(|event| event.service.as_ref());
-    assert!(
-        services.all(|id| ledger.contains_key(id)),
-        "an unknown service has an event"
-    );
 }
 
 /// The keys of services, their resources and their outboxes.
@@ -342,10 +213,12 @@ async fn every_change_has_its_event_after_kills_under_load() {
             fixture.redis.start();
             fixture.redis.connection().await;
         }
-        received.receive(&*open_store(&fixture).await).await;
+        received
+            .receive(&*open_store(&fixture.redis_settings()).await)
+            .await;
         replicas[index] = Some(fixture.replica().await.0);
     }
-    let store = open_store(&fixture).await;
+    let store = open_store(&fixture.redis_settings()).await;
     for attempt in 0.. {
         received.receive(&store).await;
         let remaining = remaining_keys(&fixture).await;
@@ -356,7 +229,6 @@ async fn every_change_has_its_event_after_kills_under_load() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     received.receive(&store).await;
-    let ledger = changes.0.lock().unwrap();
-    assert!(ledger.len() > 100, "{}", ledger.len());
-    assert_complete(&ledger, &received);
+    assert!(changes.acknowledged() > 100);
+    assert_eq!(find_contradiction(&changes, &received), None);
 }

@@ -1,10 +1,18 @@
 //! A slot moves between servers of a Cluster while its service is written and read.
 
-use std::{cell::Cell, sync::Arc};
+use std::{cell::Cell, sync::Arc, time::Duration};
 
 use redis::{RedisResult, Value, aio::MultiplexedConnection, cmd, from_redis_value};
+use tokio::time::sleep;
 
-use crate::support::{Bodies, RedisKind, TestApp, TestRedis, TestResponse, random_prefix};
+use crate::{
+    api::webhooks::fixture::{LOCAL_RECEIVERS, SECRET, receiver, verify},
+    support::{
+        Bodies, CatalogFile, RedisKind, TestApp, TestRedis, TestResponse,
+        chat::{messages, request_chat, start_chat},
+        eventually, random_prefix,
+    },
+};
 
 /// A server of the Cluster: its connection, its id and its port.
 pub(super) struct ClusterNode {
@@ -171,4 +179,75 @@ async fn assert_writes_survive_resharding(settings: &[(&str, &str)]) {
         assert_eq!(storage[name], *name.as_str());
     }
     assert_eq!(storage.as_object().unwrap().len(), stored.len() + 1);
+}
+
+/// The scripts of a chat have several keys, some of which do not exist: while the slot migrates, Redis refuses them, and the
+/// caller repeats them until it has migrated.
+#[tokio::test]
+async fn a_chat_with_a_webhook_continues_while_its_slot_migrates() {
+    let redis = Arc::new(TestRedis::dedicated_kind(RedisKind::Cluster));
+    let receiver = receiver(200).await;
+    let url = receiver.url();
+    let catalog = CatalogFile::new(&format!(
+        "[services.request-chat]\n_type = 'builtin'\n_service = 'request-chat'\n_webhook_url = '{url}'\n\
+         _webhook_secret = '{SECRET}'\n_webhook_events = 'chat.message'\n"
+    ));
+    let settings = [&[("catalog.file", catalog.path())], &LOCAL_RECEIVERS[..]].concat();
+    let app = TestApp::start(Some(Arc::clone(&redis)), &random_prefix(), &settings).await;
+    let service = start_chat(&app, "").await;
+    let id = service.rsplit('/').next().unwrap();
+    let mut members = cluster_nodes(&redis).await;
+    let key = format!("{}svc:{{{id}}}", app.prefix);
+    let (slot, mut from) = take_slot_owner(&mut members, &key).await;
+    let mut to = members.remove(0);
+
+    let (stopped, sent) = (Cell::new(false), Cell::new(0));
+    let client = async {
+        while !stopped.get() {
+            let form = format!(
+                "message={}&transcriptPosition={}",
+                sent.get(),
+                sent.get() + 1
+            );
+            let chat = request_chat(&app, &service, "send", &form).await;
+            assert_eq!(messages(&chat), [sent.get().to_string()]);
+            sent.set(sent.get() + 1);
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let wait_for_messages = async || {
+        let before = sent.get();
+        while sent.get() < before + 10 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let pause = async || sleep(Duration::from_millis(100)).await;
+    let mover = async {
+        for _ in 0..2 {
+            wait_for_messages().await;
+            move_slot(&slot, &mut from, &mut to, pause).await;
+            wait_for_messages().await;
+            move_slot(&slot, &mut to, &mut from, pause).await;
+        }
+        wait_for_messages().await;
+        stopped.set(true);
+    };
+    tokio::join!(client, mover);
+    let transcript = request_chat(&app, &service, "refresh", "transcriptPosition=1").await;
+    let expected: Vec<String> = (0..sent.get()).map(|n| n.to_string()).collect();
+    assert_eq!(messages(&transcript), expected);
+    let positions = eventually("the events are delivered", async || {
+        let requests = receiver.received_requests();
+        let position = |request| {
+            verify(request, SECRET)["data"]["position"]
+                .as_u64()
+                .unwrap()
+        };
+        let mut positions: Vec<u64> = requests.iter().map(position).collect();
+        positions.dedup();
+        (positions.len() >= expected.len()).then_some(positions)
+    })
+    .await;
+    let expected: Vec<u64> = (2..expected.len() as u64 + 2).collect();
+    assert_eq!(positions, expected);
 }
