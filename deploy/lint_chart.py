@@ -30,7 +30,7 @@ EXTERNAL_SECRETS = {
 }
 # Words that must be in Secrets only, by value set.
 SECRET = {
-    "cluster-tls": ["s/e#c?ret", "Bearer 123", "one,two"],
+    "cluster-tls": ["s/e#c?ret", "s/o#c?ret", "Bearer 123", "one,two"],
     "autoscaling": ["secret@", "sesame", "operators-only"],
     "external-redis": ["quo"],
     "ipv6": ["own-password"],

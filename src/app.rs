@@ -26,8 +26,8 @@ use crate::{
     model::readiness::Readiness,
     service::{
         AdminContext, AgentContext, Catalog, CometContext, CurrentCatalog, FailedCredentials,
-        Operators, OwnReplica, PhoneNumbers, ProblemSources, Replica, StatsSampler, StoreStatus,
-        WebhookStatistics, deregister,
+        Operators, OwnReplica, PhoneNumbers, ProblemSources, Replica, SingleSignOn, StatsSampler,
+        StoreStatus, WebhookStatistics, deregister,
     },
     settings::{self, RouteGroups, Settings},
     store::WallClock,
@@ -87,7 +87,14 @@ fn admin_context(settings: &Settings, readiness: Readiness) -> Result<AdminConte
         settings: settings.admin.clone(),
         operators: Operators::new(&settings.operators)
             .map_err(|_unspecified| StartError::Random)?,
+        single_sign_on: single_sign_on(&settings.single_sign_on)?,
     })
+}
+
+/// Single sign-on; `None` if it is disabled. The identity provider is not contacted.
+fn single_sign_on(settings: &settings::SingleSignOn) -> Result<Option<SingleSignOn>, StartError> {
+    let enabled = settings.is_enabled().then(|| SingleSignOn::new(settings));
+    enabled.transpose().map_err(StartError::SingleSignOn)
 }
 
 /// What the replica reports problems of.
@@ -264,7 +271,9 @@ impl RunningServer {
             info!(private = %address, "listening on the private address");
         }
         match (self.admin_enabled, self.admin_is_public) {
-            (false, _) => info!("admin API disabled; set admin.password or operators.users"),
+            (false, _) => info!(
+                "admin API disabled; set admin.password, operators.users or single_sign_on.issuer"
+            ),
             (true, false) => info!("admin API enabled"),
             (true, true) => warn!(
                 "the admin API is reachable on the public address; set server.private_listen and remove admin \

@@ -1,4 +1,4 @@
-//! The HTTP client for backends, webhooks, the trace collector and the health check.
+//! The HTTP client for backends, webhooks, the identity provider, the trace collector and the health check.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -7,11 +7,13 @@ use rustls::crypto::{CryptoProvider, ring};
 
 pub(crate) use self::{
     address_policy::{AddressNotAllowed, AddressPolicy},
+    body::{BodyError, read_response_body},
     resolver::{PolicyResolver, SystemResolver},
 };
 use crate::tls_errors;
 
 mod address_policy;
+mod body;
 mod resolver;
 
 /// The idle timeout of a connection. It is shorter than the five seconds of common servers, so that no request uses a

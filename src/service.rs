@@ -15,8 +15,9 @@ pub use self::{
         MAX_SAMPLED_GROUPS, MAX_SEARCHED, MAX_SELECTED, MatchExplanation, MostUsedGroups,
         Operators, Overview, OwnReplica, Precondition, Problem, ProblemKind, ProblemSources,
         ProblemTarget, PutOutcome, Replica, ReplicaProblem, ReplicaStats, Secrets, ServiceSearch,
-        ServiceSearchResult, SetStatusResult, Severity, StatisticsSampler, StatsSampler,
-        StoreOutage, StoreStatus, UsageSample, UsedGroup, Webhook, deregister, export_catalog,
+        ServiceSearchResult, SetStatusResult, Severity, SingleSignOnSession, StatisticsSampler,
+        StatsSampler, StoreOutage, StoreStatus, UsageSample, UsedGroup, Webhook, deregister,
+        export_catalog,
     },
     backend_requests::{PreparedRequest, RequestOrigin},
     catalog::{
@@ -51,6 +52,10 @@ pub use self::{
     phone_numbers::{PhoneNumbers, unload_unused_phone_library},
     readiness::monitor_readiness,
     session_terminator::SessionTerminator,
+    single_sign_on::{
+        BegunSignIn, CALLBACK_PATH, PENDING_SECONDS, SignInCallback, SingleSignOn,
+        SingleSignOnError,
+    },
     storage::{ConditionalRead, StorageStrings},
     storage_address::StorageAddress,
     storage_area_write::{PendingStorageWrite, WrittenStorage},
@@ -86,6 +91,7 @@ mod create;
 mod create_on_backend;
 mod create_response;
 mod definition;
+mod derived_key;
 mod digest;
 mod download;
 mod error;
@@ -105,6 +111,7 @@ mod rate_limit;
 mod readiness;
 mod resource_groups;
 mod session_terminator;
+mod single_sign_on;
 mod storage;
 mod storage_address;
 mod storage_area_write;

@@ -32,6 +32,7 @@ mod route_groups;
 mod secrets;
 mod server;
 mod setting_names;
+mod single_sign_on;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -65,6 +66,7 @@ pub use self::{
     redis::{Redis, RedisMode},
     route_groups::RouteGroups,
     server::Server,
+    single_sign_on::SingleSignOn,
     storage::{CustomIds, Storage},
     tls::{Tls, TlsFiles, TlsFilesVersion},
     traces::{IgnoredVariable, Propagator, Traces},
@@ -90,6 +92,8 @@ pub struct Settings {
     pub admin: Admin,
     /// `[operators]`: users of the admin API and the console.
     pub operators: Operators,
+    /// `[single_sign_on]`: sign-in to the console by `OpenID` Connect.
+    pub single_sign_on: SingleSignOn,
     /// `[agents]`: agents of chats.
     pub agents: Agents,
     /// `[cors]`: cross-origin requests.
@@ -176,6 +180,7 @@ impl Settings {
         self.tls = self.tls.take().map_or(Ok(None), Tls::enabled)?;
         self.agents.validate()?;
         self.validate_operators()?;
+        self.single_sign_on.validate()?;
         self.redis.validate()
     }
 
@@ -200,7 +205,8 @@ impl Settings {
     /// Whether the admin API and the console are enabled: any user can sign in.
     #[must_use]
     pub fn is_admin_enabled(&self) -> bool {
-        self.admin.password.is_some() || !self.operators.users.is_empty()
+        let has_users = !self.operators.users.is_empty() || self.single_sign_on.is_enabled();
+        self.admin.password.is_some() || has_users
     }
 
     /// The environment variable that a catalog refers to as `${name}`.

@@ -24,8 +24,8 @@ const ADVICE: [(&str, &str); 20] = [
     (
         "UnknownIssuer",
         "the server's certificate is not signed by a trusted authority: configure the certificate of the \
-         authority (redis.tls_ca_file, backend.ca_file, webhooks.ca_file, OTEL_EXPORTER_OTLP_CERTIFICATE), and let the server \
-         send the intermediate certificates",
+         authority (redis.tls_ca_file, backend.ca_file, webhooks.ca_file, single_sign_on.ca_file, \
+         OTEL_EXPORTER_OTLP_CERTIFICATE), and let the server send the intermediate certificates",
     ),
     (
         "not valid for any names",

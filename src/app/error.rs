@@ -24,6 +24,9 @@ pub enum StartError {
     /// A setting of `[webhooks]` cannot be used.
     #[error("setting {0}")]
     Webhooks(String),
+    /// A setting of `[single_sign_on]` cannot be used.
+    #[error("setting {0}")]
+    SingleSignOn(String),
     /// The random generator of the operating system failed.
     #[error("the random generator of the operating system failed")]
     Random,
@@ -61,6 +64,7 @@ impl StartError {
                 | Self::Tls(_)
                 | Self::Backends(_)
                 | Self::Webhooks(_)
+                | Self::SingleSignOn(_)
                 | Self::RedisNotConfigured
         )
     }

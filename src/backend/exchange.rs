@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::{Body, Client, Method, Request, Response, StatusCode, Url, header::CONTENT_TYPE};
 use tokio::time::Instant;
 use tracing::{Instrument, debug, warn};
 
 use super::{request::BackendRequest, time_limits::with_time_limits};
 use crate::{
+    http_client::{BodyError, read_response_body},
     settings,
     telemetry::{metrics::BackendOutcome, traces},
     tls_errors,
@@ -128,9 +129,13 @@ async fn read_response(mut response: Response, limit: usize) -> Result<BackendRe
         body: Bytes::new(),
     };
     if result.status.is_success() {
-        result.body = read_body(&mut response, limit).await?;
+        let body = read_response_body(&mut response, limit).await;
+        result.body = body.map_err(|error| match error {
+            BodyError::TooLarge => Failure::ResponseTooLarge(limit),
+            BodyError::Connection => Failure::ConnectionError,
+        })?;
     } else {
-        drop(read_body(&mut response, limit.min(MAX_DRAINED_BYTES)).await);
+        drop(read_response_body(&mut response, limit.min(MAX_DRAINED_BYTES)).await);
     }
     Ok(result)
 }
@@ -140,33 +145,4 @@ fn content_type(response: &Response) -> String {
     let value = value.map(|value| String::from_utf8_lossy(value.as_bytes()));
     let value = value.unwrap_or_default();
     value.chars().take(MAX_CONTENT_TYPE_CHARS).collect()
-}
-
-async fn read_body(response: &mut Response, limit: usize) -> Result<Bytes, Failure> {
-    let too_large = |bytes: usize| bytes > limit;
-    let announced = response.content_length().unwrap_or_default();
-    if too_large(usize::try_from(announced).unwrap_or(usize::MAX)) {
-        return Err(Failure::ResponseTooLarge(limit));
-    }
-    let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
-    loop {
-        let chunk = response.chunk().await;
-        let Some(chunk) = chunk.map_err(|_error| Failure::ConnectionError)? else {
-            break;
-        };
-        if too_large(first.len() + joined.len() + chunk.len()) {
-            return Err(Failure::ResponseTooLarge(limit));
-        }
-        if first.is_empty() && joined.is_empty() {
-            first = chunk;
-        } else {
-            joined.extend_from_slice(&std::mem::take(&mut first));
-            joined.extend_from_slice(&chunk);
-        }
-    }
-    Ok(if joined.is_empty() {
-        first
-    } else {
-        joined.freeze()
-    })
 }

@@ -51,7 +51,9 @@ mod services;
 mod session_cookie;
 pub(super) mod session_middleware;
 mod sign_in;
+mod sign_in_page;
 mod signed_in;
+mod single_sign_on;
 mod try_chat;
 mod try_it;
 mod webhooks;
@@ -65,7 +67,7 @@ use self::{
 };
 
 /// Routes that need no session.
-pub(super) fn public_routes() -> [Endpoint; 5] {
+pub(super) fn public_routes() -> [Endpoint; 7] {
     [
         route("/genesys/1/admin").get(redirect_home),
         route("/genesys/1/admin/").get(redirect_home),
@@ -73,6 +75,11 @@ pub(super) fn public_routes() -> [Endpoint; 5] {
         route("/genesys/1/admin/ui/sign-in")
             .get(sign_in::show_sign_in)
             .method(Method::POST, post().to(sign_in::sign_in)),
+        // Navigations that the sign-in page and the identity provider cause.
+        route("/genesys/1/admin/ui/sign-in/single-sign-on")
+            .method(Method::GET, get().to(single_sign_on::begin_sign_in)),
+        route("/genesys/1/admin/ui/sign-in/callback")
+            .method(Method::GET, get().to(single_sign_on::complete_sign_in)),
         route("/genesys/1/admin/ui/assets/{name}").get(assets::get_asset),
     ]
 }

@@ -5,8 +5,9 @@ use super::{ApiError, listener::ListenerConfig};
 
 const ADMIN_PREFIX: &str = "/genesys/1/admin";
 const ADMIN_UI_HINT: &str = "; the console is at /genesys/1/admin/ui";
-const ADMIN_DISABLED_HINT: &str = "; the admin API is disabled: the settings admin.password and \
-                                   operators.users enable it and the console at /genesys/1/admin/ui";
+const ADMIN_DISABLED_HINT: &str = "; the admin API is disabled: the settings admin.password, \
+                                   operators.users and single_sign_on.issuer enable it and the console at \
+                                   /genesys/1/admin/ui";
 const AGENT_PREFIX: &str = "/genesys/1/agent";
 const AGENTS_DISABLED_HINT: &str =
     "; the API for agents is disabled: the settings agents.users and agents.api_keys enable it";
@@ -89,10 +90,9 @@ mod tests {
         }
         for path in ["/genesys/1/admin", "/genesys/1/admin/"] {
             assert!(message(Some(true), path).ends_with("the console is at /genesys/1/admin/ui"));
-            assert!(
-                message(Some(false), path)
-                    .contains("the settings admin.password and operators.users enable it")
-            );
+            assert!(message(Some(false), path).contains(
+                "the settings admin.password, operators.users and single_sign_on.issuer enable it"
+            ));
         }
         for path in [
             "/genesys/1/admin/ui",

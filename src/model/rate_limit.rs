@@ -15,6 +15,8 @@ pub enum RateLimitKey {
     FailedMatches(String),
     /// Failed sign-ins by a client address or network.
     FailedSignIns(String),
+    /// Completions of a sign-in by single sign-on, of which there can be one.
+    SingleSignOn(String),
 }
 
 /// The state of a counter after an operation.

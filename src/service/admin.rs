@@ -30,6 +30,7 @@ pub use self::{
     restore::LostEntries,
     service_search::{MAX_SEARCHED, ServiceSearch, ServiceSearchResult},
     sessions::AdminSession,
+    single_sign_on::SingleSignOnSession,
     statistics::StatisticsSampler,
     store_status::{Overview, StoreOutage, StoreStatus},
     used_groups::{MostUsedGroups, UsedGroup},
@@ -37,7 +38,7 @@ pub use self::{
 };
 use super::{
     Agents, Catalog, CatalogContext, CatalogError, CatalogFile, CurrentCatalog, EntryError,
-    FailedCredentials, ServiceError, Services, access_policy::RequiredCredentials,
+    FailedCredentials, ServiceError, Services, SingleSignOn, access_policy::RequiredCredentials,
     catalog::table_label,
 };
 use crate::{
@@ -70,6 +71,7 @@ mod replicas;
 mod restore;
 mod service_search;
 mod sessions;
+mod single_sign_on;
 mod statistics;
 mod store_status;
 mod used_groups;
@@ -97,6 +99,8 @@ pub struct AdminContext {
     pub settings: settings::Admin,
     /// The operators of `[operators]`.
     pub operators: Operators,
+    /// `None` if single sign-on is disabled.
+    pub single_sign_on: Option<SingleSignOn>,
 }
 
 /// The operator who makes a change.
@@ -191,7 +195,8 @@ impl Admin {
             &settings::Credentials::default(),
         );
         let credentials = credentials.ok().flatten().map(Arc::new);
-        if credentials.is_none() && context.operators.is_empty() {
+        let has_users = !context.operators.is_empty() || context.single_sign_on.is_some();
+        if credentials.is_none() && !has_users {
             return None;
         }
         Some(Self {

@@ -13,7 +13,7 @@ use super::{error::SettingsError, files, values::without_line_end};
 pub(super) type Layer = BTreeMap<String, Value>;
 
 /// Settings whose values are never printed.
-pub(super) const SECRETS: [&str; 9] = [
+pub(super) const SECRETS: [&str; 10] = [
     "admin.password",
     "agents.api_keys",
     "agents.users",
@@ -23,6 +23,7 @@ pub(super) const SECRETS: [&str; 9] = [
     "redis.password",
     "redis.sentinel_password",
     "redis.url",
+    "single_sign_on.client_secret",
 ];
 
 const MAX_SECRET_BYTES: u64 = 64 * 1024;

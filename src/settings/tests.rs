@@ -15,6 +15,7 @@ mod operators;
 mod redis;
 mod redis_urls;
 mod secrets;
+mod single_sign_on;
 mod traces;
 mod values;
 
@@ -193,7 +194,7 @@ fn a_setting_of_a_renamed_section_is_unknown_and_the_error_suggests_its_new_name
 #[test]
 fn the_error_for_an_unknown_section_lists_all_sections() {
     let sections = "expected one of [admin], [agents], [api], [auth], [backend], [catalog], [comet], [cors], [limits], [log], \
-         [memory], [metrics], [operators], [phone], [rate_limit], [redis], [server], [storage], [tls], [webhooks]";
+         [memory], [metrics], [operators], [phone], [rate_limit], [redis], [server], [single_sign_on], [storage], [tls], [webhooks]";
     for (content, name) in [
         ("[servr]\nlisten = \"\"", "servr"),
         ("listen = \"\"", "listen"),

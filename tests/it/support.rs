@@ -29,6 +29,7 @@ pub(crate) mod chat;
 pub(crate) mod collector;
 pub(crate) mod dedicated_redis;
 pub(crate) mod event_stream;
+pub(crate) mod identity_provider;
 mod messages;
 pub(crate) mod metrics;
 mod multipart;

@@ -32,6 +32,7 @@ mod service_actions;
 mod services;
 mod sessions;
 mod sign_in;
+mod single_sign_on;
 mod storage_areas;
 mod store_outage;
 mod try_chat;

@@ -45,6 +45,10 @@ SWITCHBOARD__ADMIN__PASSWORD_FILE: secrets.adminPassword
 SWITCHBOARD__OPERATORS__USERS: secrets.operators
 SWITCHBOARD__OPERATORS__USERS_FILE: secrets.operators
 {{- end }}
+{{- if .Values.secrets.singleSignOnClientSecret }}
+SWITCHBOARD__SINGLE_SIGN_ON__CLIENT_SECRET: secrets.singleSignOnClientSecret
+SWITCHBOARD__SINGLE_SIGN_ON__CLIENT_SECRET_FILE: secrets.singleSignOnClientSecret
+{{- end }}
 {{- if .Values.tracing.endpoint }}
 OTEL_EXPORTER_OTLP_ENDPOINT: tracing.endpoint
 OTEL_TRACES_SAMPLER_ARG: tracing.sampleRatio

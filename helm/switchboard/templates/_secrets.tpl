@@ -22,6 +22,7 @@
 {{- with include "switchboard.agents" .Values.secrets.agentApiKeys }}{{ $_ := set $secrets "SWITCHBOARD__AGENTS__API_KEYS" . }}{{ end }}
 {{- with .Values.secrets.adminPassword }}{{ $_ := set $secrets "SWITCHBOARD__ADMIN__PASSWORD" . }}{{ end }}
 {{- with include "switchboard.operators" .Values.secrets.operators }}{{ $_ := set $secrets "SWITCHBOARD__OPERATORS__USERS" . }}{{ end }}
+{{- with .Values.secrets.singleSignOnClientSecret }}{{ $_ := set $secrets "SWITCHBOARD__SINGLE_SIGN_ON__CLIENT_SECRET" . }}{{ end }}
 {{- with .Values.secrets.redisPassword }}{{ $_ := set $secrets "SWITCHBOARD__REDIS__PASSWORD" . }}{{ end }}
 {{- with .Values.secrets.sentinelPassword }}{{ $_ := set $secrets "SWITCHBOARD__REDIS__SENTINEL_PASSWORD" . }}{{ end }}
 {{- if include "switchboard.urlHasCredentials" . }}

@@ -1,13 +1,19 @@
-//! The cookie with the session token.
+//! The cookies of the console: the session token, and a pending single sign-on.
 
 use actix_web::{
-    HttpRequest,
-    cookie::{Cookie, SameSite},
+    HttpRequest, HttpResponse,
+    cookie::{Cookie, SameSite, time::Duration},
+    http::header::SET_COOKIE,
 };
 
-use super::HOME;
+use super::{HOME, PageError, redirect_targets::SIGN_IN_PATH};
+use crate::{
+    http::ApiError,
+    service::{PENDING_SECONDS, SingleSignOn},
+};
 
 const SESSION_COOKIE: &str = "switchboard_session";
+const PENDING_COOKIE: &str = "switchboard_single_sign_on";
 
 /// The session token in the cookie.
 pub(super) fn session_token(request: &HttpRequest) -> Option<String> {
@@ -27,4 +33,40 @@ pub(super) fn session_cookie<'a>(request: &HttpRequest, token: &'a str) -> Cooki
         .same_site(SameSite::Lax)
         .secure(encrypted)
         .finish()
+}
+
+/// The pending single sign-on in the cookie.
+pub(super) fn pending_sign_in(request: &HttpRequest) -> Option<String> {
+    let cookie = request.cookie(PENDING_COOKIE)?;
+    Some(cookie.value().to_owned())
+}
+
+/// The cookie of a pending single sign-on. `SameSite=Lax`, because the provider redirects the browser to the callback:
+/// a browser sends `Strict` cookies only with requests that begin at this site.
+pub(super) fn pending_cookie<'a>(single_sign_on: &SingleSignOn, value: &'a str) -> Cookie<'a> {
+    let max_age = i64::try_from(PENDING_SECONDS).unwrap_or_default();
+    Cookie::build(PENDING_COOKIE, value)
+        .path(SIGN_IN_PATH)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(single_sign_on.public_url().starts_with("https:"))
+        .max_age(Duration::seconds(max_age))
+        .finish()
+}
+
+/// Adds a cookie to a response.
+pub(super) fn add_cookie(response: &mut HttpResponse, cookie: &Cookie) -> Result<(), PageError> {
+    let value = cookie.to_string().parse();
+    let value = value.map_err(|_error| ApiError::Internal)?;
+    response.headers_mut().append(SET_COOKIE, value);
+    Ok(())
+}
+
+/// Removes a cookie.
+pub(super) fn remove_cookie(
+    response: &mut HttpResponse,
+    mut cookie: Cookie,
+) -> Result<(), PageError> {
+    cookie.make_removal();
+    add_cookie(response, &cookie)
 }

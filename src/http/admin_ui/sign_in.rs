@@ -1,20 +1,18 @@
 //! Sign-in and sign-out.
 
 use actix_web::{
-    HttpRequest, HttpResponse, ResponseError,
-    http::header::SET_COOKIE,
+    HttpRequest,
     web::{Data, Payload},
 };
-use askama::Template;
 use secrecy::ExposeSecret;
 
 use super::{
-    Layout, PageError, PageResult, copy_error_headers,
+    PageResult,
     form::Form,
     ok_page, redirect_see_other,
     redirect_targets::{SIGN_IN_PATH, after_sign_in},
-    render,
-    session_cookie::{session_cookie, session_token},
+    session_cookie::{add_cookie, remove_cookie, session_cookie, session_token},
+    sign_in_page::SignInPage,
     signed_in::SignedIn,
 };
 use crate::{
@@ -22,24 +20,11 @@ use crate::{
     service::BasicCredentials,
 };
 
-#[derive(Template)]
-#[template(path = "sign_in.html")]
-struct SignInPage {
-    layout: Layout,
-    to: String,
-    name: String,
-    problem: String,
-}
-
 /// `GET /genesys/1/admin/ui/sign-in`
 pub(super) async fn show_sign_in(state: Data<AppState>, request: HttpRequest) -> PageResult {
     let query = body::parse_query(&state, &request)?;
-    ok_page(&SignInPage {
-        layout: Layout::signed_out("Sign in"),
-        to: query.text("to").unwrap_or_default().to_owned(),
-        name: String::new(),
-        problem: String::new(),
-    })
+    let to = query.text("to").unwrap_or_default();
+    ok_page(&SignInPage::new(admin_api::admin_service(&state)?, to))
 }
 
 /// `POST /genesys/1/admin/ui/sign-in`
@@ -55,16 +40,17 @@ pub(super) async fn sign_in(
         form.text("password").to_owned().into(),
     )));
     let address = client_address(&request, &state.trusted_proxies);
-    let signed_in = admin_api::admin_service(&state)?
-        .sign_in(&credentials, address)
-        .await;
+    let admin = admin_api::admin_service(&state)?;
+    let signed_in = admin.sign_in(&credentials, address).await;
     let (token, role) = match signed_in.map_err(ApiError::from) {
         Ok(signed_in) => signed_in,
-        Err(error) => return sign_in_failed_page(&error, name, to),
+        Err(error) => return sign_in_failed_page(&error, SignInPage::new(admin, &to), name),
     };
     let mut response = redirect_see_other(after_sign_in(role, &to));
-    let cookie = session_cookie(&request, token.expose_secret()).to_string();
-    add_cookie(&mut response, &cookie)?;
+    add_cookie(
+        &mut response,
+        &session_cookie(&request, token.expose_secret()),
+    )?;
     Ok(response)
 }
 
@@ -80,31 +66,15 @@ pub(super) async fn sign_out(
         admin_api::admin_service(&state)?.sign_out(&token).await?;
     }
     let mut response = redirect_see_other(SIGN_IN_PATH);
-    let mut cookie = session_cookie(&request, "");
-    cookie.make_removal();
-    add_cookie(&mut response, &cookie.to_string())?;
+    remove_cookie(&mut response, session_cookie(&request, ""))?;
     Ok(response)
 }
 
 /// The sign-in page with an error.
-fn sign_in_failed_page(error: &ApiError, name: String, to: String) -> PageResult {
+fn sign_in_failed_page(error: &ApiError, page: SignInPage, name: String) -> PageResult {
     let problem = match error {
         ApiError::Unauthorized(_) => "Incorrect user name or password.".to_owned(),
         other => other.to_string(),
     };
-    let page = SignInPage {
-        layout: Layout::signed_out("Sign in"),
-        to,
-        name,
-        problem,
-    };
-    let mut response = render(error.status_code(), &page)?;
-    copy_error_headers(&mut response, &error.error_response());
-    Ok(response)
-}
-
-fn add_cookie(response: &mut HttpResponse, cookie: &str) -> Result<(), PageError> {
-    let value = cookie.parse().map_err(|_error| ApiError::Internal)?;
-    response.headers_mut().insert(SET_COOKIE, value);
-    Ok(())
+    page.with_problem(problem, name).error_response(error)
 }

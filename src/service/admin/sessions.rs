@@ -7,7 +7,6 @@
 use std::net::IpAddr;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
@@ -16,7 +15,7 @@ use tracing::info;
 use super::{Admin, AdminError, StoreOutage};
 use crate::{
     model::{Permission, Role, Timestamp},
-    service::{BasicCredentials, ServiceError},
+    service::{BasicCredentials, ServiceError, derived_key::derive_key},
     settings::MAX_USER_NAME_CHARACTERS,
 };
 
@@ -50,13 +49,15 @@ struct StoredSession {
 /// The role of a session, with a key derived from what grants it, so that a change invalidates the session.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum StoredRole {
+pub(super) enum StoredRole {
     /// By the admin password, from which the key of the session is derived.
     Administrator,
     /// By the password of an agent.
     Agent(String),
     /// By the role and the password of an operator.
     Operator(Role, String),
+    /// By single sign-on, with the role from a claim and the settings.
+    SingleSignOn(Role, String),
 }
 
 impl AdminSession {
@@ -87,9 +88,11 @@ impl Admin {
     ) -> Result<(SecretString, Role), AdminError> {
         let role = self.authorize_sign_in(credentials, address).await?;
         let name = credentials.0.as_ref().map_or("", |(name, _)| name.as_str());
-        if name.len() > MAX_USERNAME_BYTES || name.chars().any(char::is_control) {
+        let is_refused = |c: char| c.is_control() || c == ':';
+        if name.len() > MAX_USERNAME_BYTES || name.contains(is_refused) {
+            // Names of single sign-on contain a colon, so that no other user has the same name.
             let message = format!(
-                "a user name must have at most {MAX_USERNAME_BYTES} bytes and no control characters"
+                "a user name must have at most {MAX_USERNAME_BYTES} bytes, no colon and no control characters"
             );
             return Err(AdminError::Invalid(message));
         }
@@ -101,11 +104,11 @@ impl Admin {
     }
 
     /// Creates a session, and returns its token.
-    async fn create_session(
+    pub(super) async fn create_session(
         &self,
         name: &str,
         role: StoredRole,
-    ) -> Result<SecretString, AdminError> {
+    ) -> Result<SecretString, ServiceError> {
         let token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; TOKEN_BYTES]>());
         let settings = &self.context.settings;
         let stored_session = StoredSession {
@@ -158,6 +161,10 @@ impl Admin {
                 let is_current = self.operator_key(name)? == *key;
                 let current = self.context.operators.role(name)?;
                 (is_current && current == *role).then_some(current)
+            }
+            StoredRole::SingleSignOn(role, key) => {
+                let single_sign_on = self.context.single_sign_on.as_ref()?;
+                (single_sign_on.session_key() == *key).then_some(*role)
             }
         }
     }
@@ -226,8 +233,6 @@ impl Admin {
     fn derive_key(&self, purpose: &str, token: &str) -> String {
         let password = self.context.settings.password.as_ref();
         let password = password.map_or("", ExposeSecret::expose_secret);
-        let key = hmac::Key::new(hmac::HMAC_SHA256, password.as_bytes());
-        let tag = hmac::sign(&key, format!("{purpose}\n{token}").as_bytes());
-        URL_SAFE_NO_PAD.encode(tag)
+        derive_key(password, purpose, token)
     }
 }

@@ -26,6 +26,10 @@ fn secret(settings: &Settings, setting: &str) -> Option<String> {
         "redis.password" => settings.redis.password.as_ref().map(expose),
         "redis.sentinel_password" => settings.redis.sentinel_password.as_ref().map(expose),
         "redis.url" => settings.redis.urls.first().map(expose),
+        "single_sign_on.client_secret" => {
+            let secret = settings.single_sign_on.client_secret.as_ref();
+            secret.map(expose)
+        }
         other => panic!("no test for the secret {other}"),
     }
 }

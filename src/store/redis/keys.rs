@@ -8,7 +8,7 @@
 //! | `chat:{id}` | hash | the chat of the service: its state and its events, see `scripts/chats.lua` | until the end of the service |
 //! | `idem:{digest}` | string | the service id that an idempotency key is bound to; the digest is over caller and key | a day, then until the end of the service |
 //! | `grp:{group}:...` | see `scripts/bookings.lua` | the numbers of a resource group and their bookings | none; entries have expiration times, `:exhausted` expires after a minute, `:exhausted_at` (the time at which a booking last found no free number) after a week |
-//! | `rl:{<kind>/<subject>}` | string | a rate limit counter; the kinds are in [`Keys::rate_limit`] | `rate_limit.window_seconds` after the first increment |
+//! | `rl:{<kind>/<subject>}` | string | a rate limit counter; the kinds are in [`Keys::rate_limit`] | `rate_limit.window_seconds` after the first increment; ten minutes of single sign-on |
 //! | `idx:{00}` .. `idx:{3f}` | zset | the cleanup index: service ids with resources, by the time at which the sweep checks them | none; swept |
 //! | `end:{00}` .. `end:{3f}` | zset | the list of services for the admin queries: service ids by expiration time | none; swept |
 //! | `comet:{user}` | hash | the chats that are pushed to a user of Bayeux sessions, and the expirations of its sessions, see `scripts/comet.lua`; the user is a digest | that of the last session, or until the end of the last chat |
@@ -147,6 +147,7 @@ impl Keys {
             RateLimitKey::ChatMessages(id) => ("chat-messages", id),
             RateLimitKey::FailedMatches(number) => ("failed-matches", number),
             RateLimitKey::FailedSignIns(address) => ("failed-credentials", address),
+            RateLimitKey::SingleSignOn(id) => ("single-sign-on", id),
         };
         [&self.prefix, "rl:{", kind, "/", subject, "}"].concat()
     }

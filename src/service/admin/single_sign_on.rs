@@ -1,0 +1,117 @@
+//! Sign-in to the console by single sign-on.
+
+use std::net::IpAddr;
+
+use secrecy::SecretString;
+use tracing::{info, warn};
+
+use super::{Admin, sessions::StoredRole};
+use crate::{
+    model::{RateLimitKey, Role},
+    service::{
+        Agents, BegunSignIn, ServiceError, SignInCallback, SingleSignOn, SingleSignOnError,
+        single_sign_on::PENDING_TTL,
+    },
+};
+
+/// A user who has signed in by single sign-on.
+pub struct SingleSignOnSession {
+    /// The token of the session.
+    pub token: SecretString,
+    /// The role.
+    pub role: Role,
+    /// The page that the user requested before the sign-in; may be empty.
+    pub target: String,
+}
+
+impl Admin {
+    /// Single sign-on; `None` if it is disabled.
+    #[must_use]
+    pub fn single_sign_on(&self) -> Option<&SingleSignOn> {
+        self.context.single_sign_on.as_ref()
+    }
+
+    /// Whether any user can sign in with a password.
+    #[must_use]
+    pub fn has_passwords(&self) -> bool {
+        let has_agents = self.agents.as_ref().is_some_and(Agents::have_passwords);
+        self.credentials.is_some() || !self.context.operators.is_empty() || has_agents
+    }
+
+    /// Begins a sign-in at the identity provider, after which the browser is to request `target`.
+    ///
+    /// # Errors
+    /// [`SingleSignOnError::Unavailable`], [`SingleSignOnError::InvalidResponse`]; errors of the store.
+    pub async fn begin_single_sign_on(
+        &self,
+        single_sign_on: &SingleSignOn,
+        target: &str,
+    ) -> Result<BegunSignIn, SingleSignOnError> {
+        let now = self.store.now().map_err(ServiceError::from)?;
+        let begun = single_sign_on.begin(target, now).await;
+        if let Err(error) = &begun {
+            warn!(reason = %error, "single sign-on unavailable");
+        }
+        begun
+    }
+
+    /// Completes the pending sign-in of a browser, which `cookie` contains, and creates a session. It counts as a failed
+    /// sign-in of the client until it succeeds, unless the provider is unavailable.
+    ///
+    /// # Errors
+    /// [`SingleSignOnError`]; no session was created.
+    pub async fn complete_single_sign_on(
+        &self,
+        single_sign_on: &SingleSignOn,
+        cookie: Option<&str>,
+        callback: SignInCallback,
+        address: Option<IpAddr>,
+    ) -> Result<SingleSignOnSession, SingleSignOnError> {
+        let failed = &self.context.failed_credentials;
+        let attempt = failed.begin(&*self.store, address).await?;
+        let completed = self.complete(single_sign_on, cookie, callback).await;
+        let client = address.map(|address| address.to_string());
+        match &completed {
+            Ok((session, name, subject)) => {
+                failed.succeed(&*self.store, attempt).await;
+                let role = session.role;
+                info!(operator = name, %role, subject, client, "operator signed in");
+            }
+            Err(error) => {
+                if matches!(error, SingleSignOnError::Unavailable(_)) {
+                    failed.succeed(&*self.store, attempt).await;
+                }
+                warn!(client, reason = %error, "sign-in failed");
+            }
+        }
+        completed.map(|(session, _, _)| session)
+    }
+
+    /// Returns the session with the name of the user and the subject at the provider.
+    async fn complete(
+        &self,
+        single_sign_on: &SingleSignOn,
+        cookie: Option<&str>,
+        callback: SignInCallback,
+    ) -> Result<(SingleSignOnSession, String, String), SingleSignOnError> {
+        let now = self.store.now().map_err(ServiceError::from)?;
+        let callback = single_sign_on.verify_callback(cookie, callback, now)?;
+        // Before the code is sent, so that of concurrent callbacks on several replicas only one is completed.
+        let key = RateLimitKey::SingleSignOn(callback.id());
+        let completions = self.store.rate_limit_take(&key, 1, PENDING_TTL).await;
+        if completions.map_err(ServiceError::from)?.count > 1 {
+            let reason = "the sign-in was completed before";
+            return Err(SingleSignOnError::UnexpectedCallback(reason));
+        }
+        let (identity, target) = single_sign_on.complete(callback, now).await?;
+        let role = identity.role;
+        let stored_role = StoredRole::SingleSignOn(role, single_sign_on.session_key());
+        let token = self.create_session(&identity.name, stored_role).await;
+        let session = SingleSignOnSession {
+            token: token?,
+            role,
+            target,
+        };
+        Ok((session, identity.name, identity.subject))
+    }
+}
