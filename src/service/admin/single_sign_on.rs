@@ -7,10 +7,10 @@ use tracing::{info, warn};
 
 use super::{Admin, sessions::StoredRole};
 use crate::{
-    model::{RateLimitKey, Role},
+    model::{RateLimitKey, Role, Timestamp},
     service::{
         Agents, BegunSignIn, ServiceError, SignInCallback, SingleSignOn, SingleSignOnError,
-        single_sign_on::PENDING_TTL,
+        single_sign_on::{PENDING_TTL, VerifiedCallback},
     },
 };
 
@@ -55,8 +55,9 @@ impl Admin {
         begun
     }
 
-    /// Completes the pending sign-in of a browser, which `cookie` contains, and creates a session. It counts as a failed
-    /// sign-in of the client until it succeeds, unless the provider is unavailable.
+    /// Completes the pending sign-in of a browser, which `cookie` contains, and creates a session. A callback that belongs
+    /// to it counts as a failed sign-in of the client until it succeeds, unless the provider is unavailable. Other
+    /// callbacks are no guesses, and a page of another site can cause them, so they do not count.
     ///
     /// # Errors
     /// [`SingleSignOnError`]; no session was created.
@@ -67,10 +68,14 @@ impl Admin {
         callback: SignInCallback,
         address: Option<IpAddr>,
     ) -> Result<SingleSignOnSession, SingleSignOnError> {
+        let client = address.map(|address| address.to_string());
+        let now = self.store.now().map_err(ServiceError::from)?;
+        let callback = single_sign_on.verify_callback(cookie, callback, now);
+        let callback =
+            callback.inspect_err(|error| info!(client, reason = %error, "sign-in failed"))?;
         let failed = &self.context.failed_credentials;
         let attempt = failed.begin(&*self.store, address).await?;
-        let completed = self.complete(single_sign_on, cookie, callback).await;
-        let client = address.map(|address| address.to_string());
+        let completed = self.complete(single_sign_on, callback, now).await;
         match &completed {
             Ok((session, name, subject)) => {
                 failed.succeed(&*self.store, attempt).await;
@@ -91,11 +96,9 @@ impl Admin {
     async fn complete(
         &self,
         single_sign_on: &SingleSignOn,
-        cookie: Option<&str>,
-        callback: SignInCallback,
+        callback: VerifiedCallback,
+        now: Timestamp,
     ) -> Result<(SingleSignOnSession, String, String), SingleSignOnError> {
-        let now = self.store.now().map_err(ServiceError::from)?;
-        let callback = single_sign_on.verify_callback(cookie, callback, now)?;
         // Before the code is sent, so that of concurrent callbacks on several replicas only one is completed.
         let key = RateLimitKey::SingleSignOn(callback.id());
         let completions = self.store.rate_limit_take(&key, 1, PENDING_TTL).await;

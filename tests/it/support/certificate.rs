@@ -3,9 +3,9 @@
 use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use rustls::{
-    ClientConfig, RootCertStore,
+    ClientConfig, RootCertStore, ServerConfig,
     crypto::ring,
-    pki_types::{CertificateDer, ServerName},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -25,6 +25,18 @@ impl Certificate {
             key: generated.signing_key.serialize_pem(),
             der: generated.cert.der().clone(),
         }
+    }
+
+    /// The configuration of a server with this certificate.
+    pub(crate) fn server_config(&self) -> ServerConfig {
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider);
+        let config = config.with_safe_default_protocol_versions().unwrap();
+        let config = config.with_no_client_auth();
+        config
+            .with_single_cert(vec![self.der.clone()], key)
+            .unwrap()
     }
 
     /// Connects as a client that trusts only this certificate and offers these protocols.

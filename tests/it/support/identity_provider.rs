@@ -12,13 +12,14 @@ use actix_web::{
     web::{self, Data, Form, Query},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use rustls::ServerConfig;
 use serde_json::{Value, json};
 use tokio::time;
 use url::Url;
 
 pub(crate) use self::signing::SigningKey;
 use self::signing::{encode, sign_with_secret, unsigned};
-use super::now;
+use super::{certificate::Certificate, now};
 
 mod signing;
 
@@ -97,6 +98,15 @@ type Parameters = HashMap<String, String>;
 impl IdentityProvider {
     /// Starts a provider with one user, `ann`, who has the role `chiefs`.
     pub(crate) fn start() -> Self {
+        Self::start_with("http", "127.0.0.1", None)
+    }
+
+    /// The same with https.
+    pub(crate) fn start_encrypted(certificate: &Certificate) -> Self {
+        Self::start_with("https", "localhost", Some(certificate.server_config()))
+    }
+
+    fn start_with(scheme: &str, host: &str, tls: Option<ServerConfig>) -> Self {
         let state = ProviderState {
             key: SigningKey::es256(),
             claims: json!({"preferred_username": "ann", "roles": ["chiefs"]}),
@@ -110,7 +120,8 @@ impl IdentityProvider {
             grants: HashMap::new(),
         };
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let issuer = format!("http://{}", listener.local_addr().unwrap());
+        let port = listener.local_addr().unwrap().port();
+        let issuer = format!("{scheme}://{host}:{port}");
         let state = Data::new(Shared {
             issuer: issuer.clone(),
             state: Mutex::new(state),
@@ -124,7 +135,11 @@ impl IdentityProvider {
                 .route("/authorize", web::get().to(authorize))
                 .route("/token", web::post().to(token))
         });
-        let server = server.workers(1).disable_signals().listen(listener);
+        let server = server.workers(1).disable_signals();
+        let server = match tls {
+            Some(config) => server.listen_rustls_0_23(listener, config),
+            None => server.listen(listener),
+        };
         tokio::spawn(server.unwrap().run());
         Self { issuer, state }
     }
@@ -239,12 +254,18 @@ async fn authorize(shared: Data<Shared>, query: Query<Parameters>) -> HttpRespon
     HttpResponse::Found().insert_header(location).finish()
 }
 
-/// Whether the client authenticates with its credentials, which are encoded as in a form (RFC 6749 2.3.1).
-fn is_authenticated(request: &HttpRequest) -> bool {
+/// Whether the client authenticates with its credentials: in the body if the document says so, or else by HTTP Basic, in
+/// which they are encoded as in a form (RFC 6749 2.3.1).
+fn is_authenticated(request: &HttpRequest, form: &Parameters, document: &Value) -> bool {
+    let header = request.headers().get(AUTHORIZATION);
+    if document["token_endpoint_auth_methods_supported"] == json!(["client_secret_post"]) {
+        let has = |name: &str, value: &str| form.get(name).is_some_and(|text| text == value);
+        let is_in_body = has("client_id", CLIENT_ID) && has("client_secret", CLIENT_SECRET);
+        return is_in_body && header.is_none();
+    }
     let encode =
         |text: &str| -> String { url::form_urlencoded::byte_serialize(text.as_bytes()).collect() };
     let expected = format!("{}:{}", encode(CLIENT_ID), encode(CLIENT_SECRET));
-    let header = request.headers().get(AUTHORIZATION);
     let expected = format!("Basic {}", STANDARD.encode(expected));
     header.is_some_and(|header| header.as_bytes() == expected.as_bytes())
 }
@@ -255,10 +276,10 @@ async fn token(shared: Data<Shared>, request: HttpRequest, form: Form<Parameters
         return response;
     }
     let get = |name: &str| form.get(name).cloned().unwrap_or_default();
-    if !is_authenticated(&request) {
+    let state = shared.state.lock().unwrap();
+    if !is_authenticated(&request, &form, &state.document) {
         return HttpResponse::Unauthorized().json(json!({"error": "invalid_client"}));
     }
-    let state = shared.state.lock().unwrap();
     let verifier = get("code_verifier");
     let challenge = encode(ring::digest::digest(
         &ring::digest::SHA256,

@@ -1,10 +1,13 @@
 //! Callbacks: only that of the own pending sign-in signs a user in, and once.
 
+use serde_json::json;
+
 use super::fixture::{
-    CALLBACK, Callback, Fixture, PENDING_COOKIE, PUBLIC_URL, SESSION_COOKIE, SIGN_IN, UNEXPECTED,
-    assert_rejected, begin, cookie, page, set_cookie,
+    CALLBACK, Callback, Fixture, PENDING_COOKIE, PUBLIC_URL, SIGN_IN, UNEXPECTED, assert_rejected,
+    begin, cookie, page, set_cookie,
 };
 use crate::{
+    api::admin::fixture::PASSWORD,
     support::{TestApp, TestResponse, identity_provider::CLIENT_ID, on_redis_only},
     ui::fixture::HOME,
 };
@@ -226,19 +229,27 @@ async fn failed_callbacks_are_limited_like_passwords(app: TestApp) {
     let limit = [("rate_limit.failed_credentials_per_address", "3")];
     let fixture = Fixture::start_with(&app, &limit).await;
     for _ in 0..5 {
-        // Successful ones do not count.
+        // Neither successful sign-ins count, nor callbacks that a page of another site can cause.
         assert_eq!(fixture.sign_in(&fixture.app, "").await.status, 303);
+        let unexpected = TestResponse::send(fixture.app.get(CALLBACK)).await;
+        assert_rejected(&unexpected, 401, UNEXPECTED);
     }
-    let callback = fixture.authenticate(&fixture.app, "").await;
-    let failed = || TestResponse::send(fixture.app.get(CALLBACK));
+    let valid = fixture.authenticate(&fixture.app, "").await;
+    fixture.provider.state().claims = json!({"preferred_username": "ann", "roles": "others"});
     for _ in 0..3 {
-        assert_rejected(&failed().await, 401, UNEXPECTED);
+        fixture.assert_rejected(403, "no value of the claim").await;
     }
-    let limited = failed().await;
+    let limited = fixture.sign_in(&fixture.app, "").await;
     assert_rejected(&limited, 429, "too many wrong credentials");
     assert_ne!(limited.header("retry-after"), "");
-    assert_rejected(&callback.send(&fixture.app).await, 429, "too many");
-    assert_eq!(cookie(&limited, SESSION_COOKIE), None);
+    assert_rejected(&valid.send(&fixture.app).await, 429, "too many");
+    let password = fixture.app.get("/genesys/1/admin/services");
+    let password = password.basic_auth("admin", Some(PASSWORD));
+    assert_eq!(
+        TestResponse::send(password).await.status,
+        429,
+        "the same limit"
+    );
 }
 
 async fn without_settings_there_is_no_single_sign_on(app: TestApp) {

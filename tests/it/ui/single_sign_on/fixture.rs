@@ -50,7 +50,10 @@ pub(super) async fn start_replica(
     all.extend_from_slice(others);
     let mut app = TestApp::start(app.redis.clone(), prefix, &all).await;
     // The tests inspect redirects instead of following them.
-    app.client = Client::builder().redirect(Policy::none()).build().unwrap();
+    let client = Client::builder().redirect(Policy::none());
+    // That of a provider with https.
+    let client = client.tls_danger_accept_invalid_certs(true);
+    app.client = client.build().unwrap();
     app
 }
 
@@ -66,7 +69,14 @@ impl Fixture {
     }
 
     pub(super) async fn start_with(app: &TestApp, others: &[(&str, &str)]) -> Self {
-        let provider = IdentityProvider::start();
+        Self::with_provider(app, IdentityProvider::start(), others).await
+    }
+
+    pub(super) async fn with_provider(
+        app: &TestApp,
+        provider: IdentityProvider,
+        others: &[(&str, &str)],
+    ) -> Self {
         let app = start_replica(app, &random_prefix(), &provider.issuer, others).await;
         Self { provider, app }
     }

@@ -5,8 +5,12 @@ use serde_json::json;
 use super::fixture::{Fixture, PENDING_COOKIE, begin, cookie, start_replica};
 use crate::{
     support::{
-        TestApp, TestResponse, backends::unreachable_url, eventually,
-        identity_provider::ProviderFault, on_redis_only, random_prefix,
+        TestApp, TestResponse,
+        backends::unreachable_url,
+        certificate::{Certificate, CertificateFiles},
+        eventually,
+        identity_provider::{IdentityProvider, ProviderFault},
+        on_redis_only, random_prefix,
     },
     ui::fixture::AdminSession,
 };
@@ -17,6 +21,8 @@ on_redis_only!(
     a_document_of_another_issuer_is_rejected,
     a_faulty_token_endpoint_prevents_the_sign_in,
     a_silent_provider_is_not_waited_for,
+    a_provider_with_https_needs_a_trusted_certificate_and_only_https,
+    the_client_authenticates_as_the_document_says,
 );
 
 const UNAVAILABLE: &str =
@@ -114,4 +120,43 @@ async fn a_silent_provider_is_not_waited_for(app: TestApp) {
     let path = "/.well-known/openid-configuration";
     assert_eq!(fixture.provider.requests(path), 2, "one of each replica");
     AdminSession::sign_in(&other).await;
+}
+
+async fn a_provider_with_https_needs_a_trusted_certificate_and_only_https(app: TestApp) {
+    let certificate = Certificate::generate();
+    let files = CertificateFiles::write(&certificate);
+    let trusted = [("single_sign_on.ca_file", files.settings()[0].1)];
+    let start = async |others: &[(&str, &str)]| {
+        let provider = IdentityProvider::start_encrypted(&certificate);
+        Fixture::with_provider(&app, provider, others).await
+    };
+    let fixture = start(&trusted).await;
+    assert_eq!(fixture.sign_in(&fixture.app, "").await.status, 303);
+    assert_not_begun(&start(&[]).await.app, UNAVAILABLE).await;
+    for endpoint in ["jwks_uri", "authorization_endpoint"] {
+        let fixture = start(&trusted).await;
+        let url = format!("http://127.0.0.1:1/{endpoint}");
+        fixture.provider.state().document = json!({endpoint: url});
+        let begun = begin(&fixture.app, "").await;
+        assert_eq!(begun.status, 502, "{endpoint}: {}", begun.text());
+        assert_eq!(cookie(&begun, PENDING_COOKIE), None);
+    }
+    let fixture = start(&trusted).await;
+    let url = "http://127.0.0.1:1/token";
+    fixture.provider.state().document = json!({"token_endpoint": url});
+    fixture.assert_rejected(502, INVALID).await;
+}
+
+async fn the_client_authenticates_as_the_document_says(app: TestApp) {
+    for methods in [
+        json!(["client_secret_post"]),
+        json!(["client_secret_post", "client_secret_basic"]),
+        json!(["private_key_jwt"]),
+    ] {
+        let fixture = Fixture::start(&app).await;
+        let document = json!({"token_endpoint_auth_methods_supported": methods});
+        fixture.provider.state().document = document;
+        let response = fixture.sign_in(&fixture.app, "").await;
+        assert_eq!(response.status, 303, "{methods}: {}", response.text());
+    }
 }
