@@ -18,7 +18,8 @@ pub use self::{
     ids::{IdempotencyKey, KeyName, MAX_KEY_NAME_BYTES, RedactedId, ServiceId},
     list_range::{ExpiryOrder, ListRange},
     listing::{
-        AuditEvent, Cursor, ListedBooking, ListedReplica, ListedService, NumberState, Page, Preview,
+        AuditEvent, Cursor, ListedBooking, ListedReplica, ListedService, NumberState, Page,
+        Preview, Quarantine, QuarantinedNumber,
     },
     matching::{ComparedBooking, MatchCandidate, MatchCandidates, Mismatch, newest_match},
     node_status::{NodeStatus, StatusRequest},

@@ -17,9 +17,9 @@ pub use self::{
     traits::{
         AdminQueries, AdminSessionStore, AdminStore, AuditLogStore, BackendSessionStore,
         BinaryStore, BookingStore, CatalogStore, ChatSignalSource, ChatStore, CometStore,
-        ConsistencyCheck, HealthCheck, IdempotencyStore, MatchDiagnosticsStore, REPLICA_TIMEOUT,
-        RateLimitStore, ReplicaStore, ServiceList, ServiceStore, StatisticsStore, StorageStore,
-        Store, WebhookSignalSource, WebhookStore,
+        ConsistencyCheck, HealthCheck, IdempotencyStore, MatchDiagnosticsStore, QuarantineStore,
+        REPLICA_TIMEOUT, RateLimitStore, ReplicaStore, ServiceList, ServiceStore, StatisticsStore,
+        StorageStore, Store, WebhookSignalSource, WebhookStore,
     },
     webhook_hub::WebhookHub,
 };

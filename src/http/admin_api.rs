@@ -26,6 +26,7 @@ pub(super) mod import_report;
 pub(super) mod matches;
 pub(super) mod node;
 pub(super) mod problems;
+pub(super) mod quarantine;
 pub(super) mod replicas;
 pub(super) mod resource_groups;
 pub(super) mod restore;

@@ -43,6 +43,7 @@ mod match_explanation;
 mod number_edits;
 mod overview;
 mod page;
+mod quarantine;
 mod redirect_targets;
 mod replica;
 mod request_example;
@@ -93,7 +94,7 @@ pub(super) fn stream_routes() -> [Endpoint; 1] {
 
 /// Pages that need a session. Methods other than GET require the role admin, those with `requires` excepted. Registers all
 /// pages as targets of redirects.
-pub(super) fn routes() -> [Endpoint; 32] {
+pub(super) fn routes() -> [Endpoint; 33] {
     let pages = [
         route("/genesys/1/admin/ui").get(overview::show_overview),
         route("/genesys/1/admin/ui/chats")
@@ -113,6 +114,9 @@ pub(super) fn routes() -> [Endpoint; 32] {
         new_entry_endpoint("/genesys/1/admin/ui/new/groups"),
         route("/genesys/1/admin/ui/groups/{name}/release")
             .method(Method::POST, post().to(groups::release_number))
+            .requires(Operate),
+        route("/genesys/1/admin/ui/groups/{name}/quarantine")
+            .method(Method::POST, post().to(quarantine::change_quarantine))
             .requires(Operate),
         route("/genesys/1/admin/ui/catalog")
             .get(import_export::show_import_export)

@@ -65,6 +65,9 @@ pub enum ApiError {
     /// No such booking.
     #[error("{0}")]
     BookingNotFound(String),
+    /// The resource group has no such number, or it is not quarantined.
+    #[error("{0}")]
+    NumberNotFound(String),
     /// No such webhook.
     #[error("{0}")]
     WebhookNotFound(String),
@@ -213,6 +216,7 @@ impl ApiError {
             }
             Self::GroupNotFound(_) => ("GroupNotFound", StatusCode::NOT_FOUND),
             Self::BookingNotFound(_) => ("BookingNotFound", StatusCode::NOT_FOUND),
+            Self::NumberNotFound(_) => ("NumberNotFound", StatusCode::NOT_FOUND),
             Self::WebhookNotFound(_) => ("WebhookNotFound", StatusCode::NOT_FOUND),
             Self::ServiceNotFound(_) => ("ServiceNotFound", StatusCode::NOT_FOUND),
             Self::KeyNotFound(_) => ("KeyNotFound", StatusCode::NOT_FOUND),

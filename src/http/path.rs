@@ -18,7 +18,7 @@ const BINARY_KEY_SEGMENT: usize = 7;
 const STORAGE_SEGMENT: usize = 4;
 const STORAGE_KEY_SEGMENT: usize = 5;
 const STORAGE_LAST_SEGMENT: usize = 6;
-/// Segments of `/genesys/1/admin/{collection}/{name}/bookings/{booking}`.
+/// Segments of `/genesys/1/admin/{collection}/{name}/bookings/{booking}` and `.../quarantine/{number}`.
 const ADMIN_NAME_SEGMENT: usize = 5;
 const BOOKING_SEGMENT: usize = 7;
 /// Segment of the id in `/genesys/1/agent/chats/{id}/...`.
@@ -150,6 +150,11 @@ pub(super) fn page_name(request: &HttpRequest) -> Result<String, ApiError> {
 
 /// The booking in `/genesys/1/admin/groups/{name}/bookings/{booking}`.
 pub(super) fn admin_booking(request: &HttpRequest) -> Result<String, ApiError> {
+    segment(request, BOOKING_SEGMENT)
+}
+
+/// The number in `/genesys/1/admin/groups/{group}/quarantine/{number}`.
+pub(super) fn admin_number(request: &HttpRequest) -> Result<String, ApiError> {
     segment(request, BOOKING_SEGMENT)
 }
 

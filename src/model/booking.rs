@@ -226,10 +226,12 @@ pub struct Booking {
 /// The usage of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolUsage {
-    /// The numbers of the group.
+    /// The numbers of the group without the quarantined ones.
     pub size: u64,
-    /// The numbers that are free.
+    /// Those of them that are free.
     pub free: u64,
+    /// The quarantined numbers. 0 in a [`Booking`], which does not count them.
+    pub quarantined: u64,
 }
 
 impl PoolUsage {
@@ -239,10 +241,10 @@ impl PoolUsage {
         self.size.saturating_sub(self.free)
     }
 
-    /// Whether numbers are booked, and none is free.
+    /// Whether the group has numbers, and none is free.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
-        self.free == 0 && self.size > 0
+        self.free == 0 && self.size + self.quarantined > 0
     }
 
     /// Whether at least four of five numbers are booked.
@@ -262,9 +264,13 @@ impl PoolUsage {
     #[must_use]
     pub fn or_all_free(self, numbers: usize) -> Self {
         let size = numbers as u64;
-        match self.size {
-            0 => Self { size, free: size },
-            _ => self,
+        if self.size + self.quarantined > 0 {
+            return self;
+        }
+        Self {
+            size,
+            free: size,
+            quarantined: 0,
         }
     }
 }

@@ -40,8 +40,21 @@ pub struct DeploymentStats {
     pub chats: BTreeMap<String, ChatCounts>,
     /// Available agents.
     pub available_agents: Option<u64>,
-    /// Per resource group: name, booked numbers, and free numbers if a number is booked only once.
-    pub groups: Vec<(String, u64, Option<u64>)>,
+    /// The numbers of each resource group.
+    pub groups: Vec<GroupStats>,
+}
+
+/// The counts of the numbers of a resource group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupStats {
+    /// The name of the group.
+    pub name: String,
+    /// Bookings that have not expired.
+    pub booked: u64,
+    /// Free numbers, if a number is booked only once.
+    pub free: Option<u64>,
+    /// Quarantined numbers.
+    pub quarantined: u64,
 }
 
 /// The number of open chats.

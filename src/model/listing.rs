@@ -50,8 +50,28 @@ pub struct NumberState {
     pub booking: Option<ListedBooking>,
     /// The number of its bookings, at most [`NumberState::MAX_COUNTED`].
     pub bookings: usize,
-    /// The time of the last allocation or release, if it is known.
+    /// The time of the last allocation or release, if it is known. Releases during a quarantine are not recorded.
     pub last_used: Option<Timestamp>,
+    /// Its quarantine, if there is one.
+    pub quarantine: Option<Quarantine>,
+}
+
+/// The quarantine of a number: an operator has excluded it from bookings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantine {
+    /// The time of its start.
+    pub since: Timestamp,
+    /// The user name of the operator.
+    pub by: String,
+}
+
+/// A quarantined number of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantinedNumber {
+    /// The number as it is configured.
+    pub number: String,
+    /// Its quarantine.
+    pub quarantine: Quarantine,
 }
 
 impl NumberState {

@@ -64,6 +64,7 @@ mod match_messages;
 mod node_status;
 mod operators;
 mod problems;
+mod quarantine;
 mod replica;
 mod replica_problems;
 mod replica_stats;
@@ -159,6 +160,12 @@ pub enum AdminError {
         /// The booking.
         booking: String,
     },
+    /// The group does not have this number.
+    #[error("resource group {0:?} has no number {1:?}")]
+    NoSuchNumber(String, String),
+    /// The number of the group is not quarantined.
+    #[error("number {1:?} of resource group {0:?} is not quarantined")]
+    NotQuarantined(String, String),
     /// The catalog has no webhook of this name.
     #[error(
         "there is no webhook {0:?}; expected services/<name> or resources/<name> of an entry with _webhook_url"

@@ -25,6 +25,7 @@ mod comet;
 mod consistency_check;
 mod idempotency;
 mod match_diagnostics;
+mod quarantine;
 mod rate_limit;
 mod replicas;
 mod service_list;

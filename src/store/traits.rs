@@ -20,6 +20,7 @@ pub use self::{
     health_check::HealthCheck,
     idempotency::IdempotencyStore,
     match_diagnostics::MatchDiagnosticsStore,
+    quarantine::QuarantineStore,
     rate_limit::RateLimitStore,
     replicas::{REPLICA_TIMEOUT, ReplicaStore},
     service_list::ServiceList,
@@ -46,6 +47,7 @@ mod consistency_check;
 mod health_check;
 mod idempotency;
 mod match_diagnostics;
+mod quarantine;
 mod rate_limit;
 mod replicas;
 mod service_list;
@@ -97,6 +99,7 @@ pub trait AdminStore:
     + AdminQueries
     + ServiceList
     + MatchDiagnosticsStore
+    + QuarantineStore
     + AdminSessionStore
     + ChatSignalSource
     + WebhookStore
@@ -113,6 +116,7 @@ impl<S> AdminStore for S where
         + AdminQueries
         + ServiceList
         + MatchDiagnosticsStore
+        + QuarantineStore
         + AdminSessionStore
         + ChatSignalSource
         + WebhookStore

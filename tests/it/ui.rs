@@ -26,6 +26,7 @@ mod lost_entries;
 mod match_explanation;
 mod methods;
 mod overview;
+mod quarantine;
 mod replica;
 mod roles;
 mod service_actions;

@@ -33,7 +33,7 @@ struct AuditLogPageResponse {
     next: Option<String>,
 }
 
-/// A change by an operator or an agent. Changes of services, bookings, replicas and chats, and requests about
+/// A change by an operator or an agent. Changes of services, bookings, numbers, replicas and chats, and requests about
 /// webhooks, are recorded before they are carried out
 #[derive(ToSchema)]
 #[expect(
@@ -72,6 +72,8 @@ enum AuditAction {
     Restore,
     SetExpiration,
     Release,
+    Quarantine,
+    EndQuarantine,
     SetStatus,
     Join,
     Leave,
@@ -93,6 +95,8 @@ enum AuditKind {
     ActiveService,
     #[schema(rename = "booking")]
     Booking,
+    #[schema(rename = "number")]
+    Number,
     #[schema(rename = "replica")]
     Replica,
     #[schema(rename = "chat")]

@@ -44,10 +44,12 @@ pub(in crate::http) struct BookingResponse {
 #[serde(deny_unknown_fields)]
 struct BookingPageResponse {
     group: String,
-    /// Access numbers of the group
+    /// Access numbers of the group without the quarantined ones
     size: u64,
     /// Free access numbers
     free: u64,
+    /// Quarantined access numbers
+    quarantined: u64,
     bookings: Vec<BookingResponse>,
     /// Cursor of the next page, for `after`; null on the last page
     #[schema(required)]
@@ -116,6 +118,7 @@ pub(in crate::http) async fn list_bookings(
         group,
         size: usage.size,
         free: usage.free,
+        quarantined: usage.quarantined,
         bookings: page
             .entries
             .into_iter()

@@ -94,7 +94,7 @@ impl AuditEventView {
             "active service" => page_url(&["active-services", &self.name]),
             "webhook" => page_url(&["webhooks", &self.name]),
             "replica" => page_url(&["replicas", self.name.rsplit_once('/')?.1]),
-            "booking" => {
+            "booking" | "number" => {
                 let (group, number) = self.name.rsplit_once('/')?;
                 format!(
                     "{}?number={}",

@@ -17,7 +17,7 @@ const SELECTED_FIELD: &str = "selected";
 
 /// An action on several rows, as its pages describe it.
 pub(super) struct BulkAction {
-    /// The URL of the action.
+    /// The URL of the action; empty if it depends on the list.
     pub(super) url: &'static str,
     /// The value of the field `action`.
     pub(super) name: &'static str,
@@ -47,6 +47,7 @@ pub(super) struct SelectedRow {
 pub(super) struct ConfirmPage<'a> {
     layout: Layout,
     action: &'a BulkAction,
+    url: String,
     rows: Vec<SelectedRow>,
     back: String,
     pub(super) problem: String,
@@ -87,6 +88,7 @@ impl BulkAction {
         ConfirmPage {
             layout: Layout::new(session, self.section, self.describe(rows.len())),
             action: self,
+            url: self.url.to_owned(),
             back: back_url(form),
             rows,
             problem: String::new(),
@@ -118,6 +120,11 @@ impl BulkAction {
 }
 
 impl ConfirmPage<'_> {
+    /// The page with this URL of the action.
+    pub(super) fn at(self, url: String) -> Self {
+        Self { url, ..self }
+    }
+
     /// The page with an error of its form.
     pub(super) fn with_problem(mut self, error: &ApiError, status: StatusCode) -> PageResult {
         self.problem = error.to_string();

@@ -11,7 +11,7 @@ use super::{
     PageError, PageResult,
     form::Form,
     group_numbers::{self, NumberList},
-    page_url, redirect_see_other,
+    page_url, quarantine, redirect_see_other,
     signed_in::SignedIn,
 };
 use crate::{
@@ -43,6 +43,11 @@ impl GroupPage {
     /// The URL to submit the release form to.
     pub(super) fn release_url(&self) -> String {
         page_url(&["groups", &self.group]) + "/release"
+    }
+
+    /// The URL to submit selected numbers to.
+    pub(super) fn quarantine_url(&self) -> String {
+        quarantine::quarantine_url(&self.group)
     }
 
     pub(super) fn bookings_url(&self) -> String {

@@ -81,6 +81,9 @@ impl From<AdminError> for ApiError {
             AdminError::PreconditionRequired(_) => Self::PreconditionRequired(message),
             AdminError::TooLarge(_) => Self::TooLarge(message),
             AdminError::NoSuchBooking { .. } => Self::BookingNotFound(message),
+            AdminError::NoSuchNumber(..) | AdminError::NotQuarantined(..) => {
+                Self::NumberNotFound(message)
+            }
             AdminError::NoSuchWebhook(_) => Self::WebhookNotFound(message),
             AdminError::Service(error) => Self::from(error),
         }

@@ -49,6 +49,9 @@ impl ApiError {
                 "resource group \"DNIS\" has no booking \"b1\"; it may have been released"
                     .to_owned(),
             ),
+            Self::NumberNotFound(
+                "number \"8005550199\" of resource group \"DNIS\" is not quarantined".to_owned(),
+            ),
             Self::WebhookNotFound(
                 "there is no webhook \"services/shop\"; expected services/<name> or resources/<name> of an entry \
                  with _webhook_url"

@@ -70,7 +70,7 @@ error_responses! {
     }
     rows: {
     BackendTimeout, BackendUnreachable, BookingNotFound, ChatEnded, ChatFull, ChatTaken, Forbidden, GroupNotFound, InvalidBody,
-    IdempotencyKeyReused, InvalidDefinition, InvalidParameter, KeyNotFound, NotInChat, PreconditionFailed, RangeNotSatisfiable, RequestNotFound, ServiceNotFound, StoreFull, TooLarge,
+    IdempotencyKeyReused, InvalidDefinition, InvalidParameter, KeyNotFound, NotInChat, NumberNotFound, PreconditionFailed, RangeNotSatisfiable, RequestNotFound, ServiceNotFound, StoreFull, TooLarge,
     UnsupportedMediaType, WebhookNotFound,
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         admin_api::{
             active_services, audit_log, bookings, catalog_entries::EntryListResponse,
             configured_services, import_export, import_report::ImportResponse, matches, node,
-            problems, replicas, resource_groups, restore, statistics, webhooks,
+            problems, quarantine, replicas, resource_groups, restore, statistics, webhooks,
         },
         endpoint::{Endpoint, route},
     },
@@ -32,6 +32,9 @@ use crate::{
         resource_groups::delete_group,
         bookings::list_bookings,
         bookings::release_number,
+        quarantine::list_quarantined_numbers,
+        quarantine::quarantine_number,
+        quarantine::end_quarantine,
         matches::explain_match,
         matches::list_failed_matches,
         import_export::export_catalog,
@@ -59,7 +62,7 @@ use crate::{
 pub(super) struct AdminApi;
 
 /// The routes of the admin API. Methods other than GET require the role admin, those with `requires` excepted.
-pub(in crate::http) fn admin_routes() -> [Endpoint; 24] {
+pub(in crate::http) fn admin_routes() -> [Endpoint; 26] {
     [
         route("/genesys/1/admin/services").get(configured_services::list_services),
         route("/genesys/1/admin/services/{name}")
@@ -77,6 +80,13 @@ pub(in crate::http) fn admin_routes() -> [Endpoint; 24] {
         route("/genesys/1/admin/groups/{group}/bookings").get(bookings::list_bookings),
         route("/genesys/1/admin/groups/{group}/bookings/{booking}")
             .method(Method::DELETE, delete().to(bookings::release_number))
+            .requires(Permission::Operate),
+        route("/genesys/1/admin/groups/{group}/quarantine")
+            .get(quarantine::list_quarantined_numbers),
+        route("/genesys/1/admin/groups/{group}/quarantine/{number}")
+            .method(Method::PUT, put().to(quarantine::quarantine_number))
+            .requires(Permission::Operate)
+            .method(Method::DELETE, delete().to(quarantine::end_quarantine))
             .requires(Permission::Operate),
         // Changes nothing.
         route("/genesys/1/admin/match-explanation")

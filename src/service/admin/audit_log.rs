@@ -30,6 +30,10 @@ pub(in crate::service) enum AuditAction {
     SetExpiration,
     /// A number was released.
     Release,
+    /// A number was quarantined.
+    Quarantine,
+    /// The quarantine of a number was ended.
+    EndQuarantine,
     /// The node status of a replica was set.
     SetStatus,
     /// An agent joined a chat.

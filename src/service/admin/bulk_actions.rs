@@ -1,4 +1,4 @@
-//! Actions of operators on several services or bookings.
+//! Actions of operators on several services, bookings or numbers.
 
 use std::cell::Cell;
 
@@ -10,7 +10,7 @@ use crate::{
     service::{FormData, ServiceError},
 };
 
-/// Maximum number of services or bookings of one action.
+/// Maximum number of objects of one action.
 pub const MAX_SELECTED: usize = 100;
 /// Maximum number of changes that are made concurrently.
 const MAX_CONCURRENT: usize = 8;
@@ -44,6 +44,7 @@ impl<T> BulkResult<T> {
             Err(
                 AdminError::Service(ServiceError::NoSuchService(_))
                 | AdminError::NoSuchBooking { .. }
+                | AdminError::NoSuchNumber(..)
                 | AdminError::NoSuchEntry(..),
             ) => self.gone.push(object),
             Err(error) => self.failed.push((object, error)),
@@ -85,6 +86,31 @@ impl Admin {
             self.release_number(group, booking, by).await
         };
         for_each(bookings, release).await
+    }
+
+    /// Quarantines numbers of a group, at most [`MAX_SELECTED`].
+    pub async fn quarantine_numbers(
+        &self,
+        group: &str,
+        numbers: Vec<String>,
+        by: &Actor,
+    ) -> BulkResult<String> {
+        let quarantine = async |number: &String| self.quarantine_number(group, number, by).await;
+        for_each(numbers, quarantine).await
+    }
+
+    /// Ends the quarantine of numbers of a group, at most [`MAX_SELECTED`]. Those without one are done.
+    pub async fn end_quarantines(
+        &self,
+        group: &str,
+        numbers: Vec<String>,
+        by: &Actor,
+    ) -> BulkResult<String> {
+        let end = async |number: &String| match self.end_quarantine(group, number, by).await {
+            Err(AdminError::NotQuarantined(..)) => Ok(()),
+            result => result,
+        };
+        for_each(numbers, end).await
     }
 }
 

@@ -16,13 +16,15 @@ pub struct GroupNumber {
 
 impl GroupNumber {
     /// The states, as [`GroupNumber::state_name`] returns them.
-    pub const STATES: [&'static str; 3] = ["free", "booked", "expired"];
+    pub const STATES: [&'static str; 4] = ["free", "booked", "expired", "quarantined"];
 
-    /// The state at `now`. The booking of an expired number is released by the next booking or by the cleanup.
+    /// The state at `now`. The booking of an expired number is released by the next booking or by the cleanup. A
+    /// quarantined number may have bookings.
     #[must_use]
     pub fn state_name(&self, now: Timestamp) -> &'static str {
-        let [free, booked, expired] = Self::STATES;
+        let [free, booked, expired, quarantined] = Self::STATES;
         match &self.state.booking {
+            _ if self.state.quarantine.is_some() => quarantined,
             None => free,
             Some(booking) if booking.until > now => booked,
             Some(_) => expired,

@@ -89,7 +89,7 @@ impl GroupUsage {
             match store.pool_usages(&names).await {
                 Ok(usages) => {
                     let samples = batch.iter().zip(usages).map(|(group, usage)| {
-                        let PoolUsage { size, free } = usage.or_all_free(group.numbers.len());
+                        let PoolUsage { size, free, .. } = usage.or_all_free(group.numbers.len());
                         let at = now;
                         (group, UsageSample { at, size, free })
                     });

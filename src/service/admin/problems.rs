@@ -315,15 +315,17 @@ fn failed_booking(group: &UsedGroup, at: Timestamp) -> Problem {
 }
 
 fn no_free_number(group: &UsedGroup) -> Problem {
-    let message = format!(
-        "All numbers of resource group {} are booked: {}",
-        group.name,
-        group.usage.used()
-    );
+    let (name, booked) = (&group.name, group.usage.used());
+    let message = match group.usage.quarantined {
+        0 => format!("All numbers of resource group {name} are booked: {booked}"),
+        quarantined => format!(
+            "Resource group {name} has no free number: {booked} booked, {quarantined} quarantined"
+        ),
+    };
     let action = if group.has_backup {
-        "Bookings get the backup number of the group. Add numbers, or shorten bookings."
+        "Bookings get the backup number of the group. Add numbers, shorten bookings, or end quarantines."
     } else {
-        "The next create that needs a number fails. Add numbers, shorten bookings, or set a backup number."
+        "The next create that needs a number fails. Add numbers, shorten bookings, end quarantines, or set a backup number."
     };
     Problem::new(Severity::Warning, GROUP_RUNBOOK, message, action)
 }

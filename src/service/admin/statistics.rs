@@ -59,7 +59,7 @@ impl StatisticsSampler {
         let totals = self.totals.read();
         let deployment = self.cleanup.deployment();
         let groups = deployment.groups.iter();
-        let bookings = groups.map(|(_, booked, _)| booked).sum();
+        let bookings = groups.map(|group| group.booked).sum();
         let sample = Statistics {
             samples: 1,
             active_services: deployment.active_services,
@@ -110,7 +110,7 @@ impl Admin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::cleanup_status::DeploymentStats;
+    use crate::model::cleanup_status::{DeploymentStats, GroupStats};
 
     #[test]
     fn samples_are_due_at_the_end_of_an_interval() {
@@ -137,9 +137,15 @@ mod tests {
         let sample = sampler.sample(None);
         assert_eq!((sample.samples, sample.client_errors), (1, 2));
         assert_eq!((sample.active_services, sample.bookings), (None, None));
+        let group = |name: &str, booked| GroupStats {
+            name: name.to_owned(),
+            booked,
+            free: None,
+            quarantined: 1,
+        };
         cleanup.set_deployment(DeploymentStats {
             active_services: Some(7),
-            groups: vec![("a".to_owned(), 2, None), ("b".to_owned(), 3, Some(1))],
+            groups: vec![group("a", 2), group("b", 3)],
             ..DeploymentStats::default()
         });
         let sample = sampler.sample(Some(Duration::from_millis(2)));

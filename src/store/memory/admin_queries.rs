@@ -31,8 +31,12 @@ impl AdminQueries for MemoryStore {
     async fn pool_usages(&self, groups: &[&str]) -> Result<Vec<PoolUsage>, StoreError> {
         let state = self.state();
         let states = groups.iter().map(|group| state.groups.get(*group));
-        let usages =
-            states.map(|state| state.map_or(PoolUsage { size: 0, free: 0 }, GroupState::usage));
+        let unknown = PoolUsage {
+            size: 0,
+            free: 0,
+            quarantined: 0,
+        };
+        let usages = states.map(|state| state.map_or(unknown, GroupState::usage));
         Ok(usages.collect())
     }
 

@@ -14,7 +14,8 @@ use super::{
 use crate::{
     model::{
         AllocationStrategy, BackendSession, Group, Groups, RunningService, ServiceId, StoreError,
-        Timestamp, cleanup_status::DeploymentStats,
+        Timestamp,
+        cleanup_status::{DeploymentStats, GroupStats},
     },
     store::{
         BackendSessionStore, BackendSessions,
@@ -38,11 +39,12 @@ impl State {
             let (booked, free) =
                 state.map_or((0, group.numbers.len()), GroupState::booked_and_free);
             let is_exclusive = group.strategy == AllocationStrategy::Exclusive;
-            (
-                group.name.clone(),
-                booked as u64,
-                is_exclusive.then_some(free as u64),
-            )
+            GroupStats {
+                name: group.name.clone(),
+                booked: booked as u64,
+                free: is_exclusive.then_some(free as u64),
+                quarantined: state.map_or(0, |state| state.usage().quarantined),
+            }
         });
         DeploymentStats {
             active_services: Some(self.services.len() as u64),

@@ -1,7 +1,5 @@
 //! The admin queries in Redis: bookings, and previews of services.
 
-use std::collections::HashMap;
-
 use async_trait::async_trait;
 use redis::{Cmd, FromRedisValue, cmd};
 
@@ -27,68 +25,9 @@ const MAX_PIPELINE_PAGES: usize = 50;
 /// The maximum number of bytes that one script copies for previews, since Redis is blocked meanwhile.
 const MAX_PREVIEW_COPY_BYTES: usize = 1024 * 1024;
 
-/// The maximum number of numbers whose states are read by one pipeline.
-const MAX_NUMBERS_PER_BATCH: usize = 500;
-
-/// Scores of free numbers below this one are positions of numbers that were never used.
-const MIN_USED_SCORE: i64 = 1_000_000_000_000;
-
 impl RedisStore {
-    /// Reads the states of at most [`MAX_NUMBERS_PER_BATCH`] numbers.
-    async fn read_number_states(
-        &self,
-        group: &str,
-        numbers: &[AccessNumber],
-    ) -> Result<Vec<NumberState>, StoreError> {
-        let [free, _, _, _, index, ..] = self.keys.group(group);
-        let latest = numbers.iter().map(|number| {
-            let [min, max] = index_range(&number.subscriber);
-            let mut find = cmd("ZREVRANGEBYLEX");
-            find.arg(&index).arg(max).arg(min);
-            let limit = NumberState::MAX_COUNTED;
-            find.arg("LIMIT").arg(0).arg(limit).to_owned()
-        });
-        let scores = numbers
-            .iter()
-            .map(|number| cmd("ZSCORE").arg(&free).arg(&number.text).to_owned());
-        let (latest, scores) = tokio::try_join!(
-            self.query_each::<Vec<String>>(latest.collect()),
-            self.query_each::<Option<String>>(scores.collect()),
-        )?;
-        let first_ids = latest
-            .iter()
-            .filter_map(|found| booking_of_entry(found.first()?));
-        let ids = first_ids.map(|id| (group, id)).collect();
-        let mut bookings: HashMap<BookingId, ListedBooking> = HashMap::new();
-        for (_, booking) in self.read_bookings(ids).await? {
-            bookings.insert(booking.id.clone(), booking);
-        }
-        let states = latest.iter().zip(scores).map(|(found, score)| {
-            let id = found.first().and_then(|entry| booking_of_entry(entry));
-            let booking = id.and_then(|id| bookings.remove(&id));
-            let released = score.and_then(|score| self.time_of_score(&free, &score));
-            let booked = booking.as_ref().and_then(|booking| booking.id.booked_at());
-            NumberState {
-                bookings: if booking.is_some() { found.len() } else { 0 },
-                last_used: released.max(booked),
-                booking,
-            }
-        });
-        Ok(states.collect())
-    }
-
-    /// The time of the last release or allocation of a free number.
-    fn time_of_score(&self, key: &str, score: &str) -> Option<Timestamp> {
-        let millis = score
-            .parse()
-            .ok()
-            .filter(|millis| *millis >= MIN_USED_SCORE)?;
-        let time = Timestamp::from_millis(millis);
-        self.redis.translate_from_server(key, time).ok()
-    }
-
     /// Reads the existing ones of these bookings of groups, in this order.
-    async fn read_bookings(
+    pub(super) async fn read_bookings(
         &self,
         bookings: Vec<(&str, BookingId)>,
     ) -> Result<Vec<(String, ListedBooking)>, StoreError> {
@@ -161,13 +100,21 @@ impl AdminQueries for RedisStore {
     async fn pool_usages(&self, groups: &[&str]) -> Result<Vec<PoolUsage>, StoreError> {
         let commands = groups.iter().flat_map(|group| {
             let [free, numbers, ..] = self.keys.group(group);
-            let size = cmd("HLEN").arg(numbers).to_owned();
-            [size, cmd("ZCARD").arg(free).to_owned()]
+            let quarantined = self.keys.group_quarantined(group);
+            [
+                cmd("HLEN").arg(numbers).to_owned(),
+                cmd("ZCARD").arg(free).to_owned(),
+                cmd("HLEN").arg(quarantined).to_owned(),
+            ]
         });
         let counts: Vec<u64> = self.query_each(commands.collect()).await?;
-        let usages = counts.chunks_exact(2).map(|counts| {
-            let [size, free] = <[u64; 2]>::try_from(counts).unwrap_or_default();
-            PoolUsage { size, free }
+        let usages = counts.chunks_exact(3).map(|counts| {
+            let [size, free, quarantined] = <[u64; 3]>::try_from(counts).unwrap_or_default();
+            PoolUsage {
+                size,
+                free,
+                quarantined,
+            }
         });
         Ok(usages.collect())
     }
@@ -256,11 +203,7 @@ impl AdminQueries for RedisStore {
         group: &str,
         numbers: &[AccessNumber],
     ) -> Result<Vec<NumberState>, StoreError> {
-        let mut states = Vec::with_capacity(numbers.len());
-        for batch in numbers.chunks(MAX_NUMBERS_PER_BATCH) {
-            states.extend(self.read_number_states(group, batch).await?);
-        }
-        Ok(states)
+        self.read_number_states(group, numbers).await
     }
 
     async fn booking(
@@ -314,7 +257,7 @@ impl AdminQueries for RedisStore {
 }
 
 /// The range of the bookings of a number in the index of its group.
-fn index_range(subscriber: &str) -> [Vec<u8>; 2] {
+pub(super) fn index_range(subscriber: &str) -> [Vec<u8>; 2] {
     let min = ["[n\n", subscriber, "\n"].concat().into_bytes();
     let mut max = ["(n\n", subscriber, "\n"].concat().into_bytes();
     max.push(0xff);
@@ -322,7 +265,7 @@ fn index_range(subscriber: &str) -> [Vec<u8>; 2] {
 }
 
 /// The booking of an entry of the index.
-fn booking_of_entry(entry: &str) -> Option<BookingId> {
+pub(super) fn booking_of_entry(entry: &str) -> Option<BookingId> {
     let id = entry.rsplit('\n').next()?;
     Some(BookingId::from(id.to_owned()))
 }

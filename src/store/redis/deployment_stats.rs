@@ -13,7 +13,8 @@ use tracing::debug;
 use super::{RedisStore, connection::parse_reply, keys};
 use crate::{
     model::{
-        AllocationStrategy, Group, Groups, StoreError, Timestamp, cleanup_status::DeploymentStats,
+        AllocationStrategy, Group, Groups, StoreError, Timestamp,
+        cleanup_status::{DeploymentStats, GroupStats},
     },
     store::{ChatStore, ServiceList},
 };
@@ -23,7 +24,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// The number of groups per pipeline.
 const BATCH: usize = 64;
 /// The number of commands per group.
-const COMMANDS_PER_GROUP: usize = 4;
+const COMMANDS_PER_GROUP: usize = 5;
 
 impl RedisStore {
     /// Collects the statistics while this replica is the cleanup leader, until the future is dropped.
@@ -87,12 +88,8 @@ impl RedisStore {
         Ok(lag)
     }
 
-    /// Returns the name and the booked numbers of each group, and the free numbers of exclusive groups, as
-    /// an allocation would find them.
-    async fn usage_of_groups(
-        &self,
-        groups: &[Arc<Group>],
-    ) -> Result<Vec<(String, u64, Option<u64>)>, StoreError> {
+    /// Returns the counts of each group, the free numbers as an allocation would find them.
+    async fn usage_of_groups(&self, groups: &[Arc<Group>]) -> Result<Vec<GroupStats>, StoreError> {
         let mut commands = Vec::with_capacity(groups.len() * COMMANDS_PER_GROUP);
         for group in groups {
             let [free, numbers, booked, ..] = &self.keys.group(&group.name);
@@ -102,6 +99,8 @@ impl RedisStore {
             let mut expired = cmd("ZCOUNT");
             commands.push(expired.arg(booked).arg("-inf").arg(now).to_owned());
             commands.push(cmd("ZCARD").arg(booked).to_owned());
+            let quarantined = self.keys.group_quarantined(&group.name);
+            commands.push(cmd("HLEN").arg(quarantined).to_owned());
         }
         let counts = self
             .redis
@@ -112,11 +111,16 @@ impl RedisStore {
         let counts = counts.collect::<Result<Vec<u64>, StoreError>>()?;
         let usages = groups.iter().zip(counts.chunks_exact(COMMANDS_PER_GROUP));
         let usages = usages.map(|(group, counts)| {
-            let [free, size, expired, booked] =
+            let [free, size, expired, booked, quarantined] =
                 <[u64; COMMANDS_PER_GROUP]>::try_from(counts).unwrap_or_default();
             let is_exclusive = group.strategy == AllocationStrategy::Exclusive;
             let free = is_exclusive.then(|| size.min(free + expired));
-            (group.name.clone(), booked.saturating_sub(expired), free)
+            GroupStats {
+                name: group.name.clone(),
+                booked: booked.saturating_sub(expired),
+                free,
+                quarantined,
+            }
         });
         Ok(usages.collect())
     }

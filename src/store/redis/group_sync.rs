@@ -24,8 +24,7 @@ impl RedisStore {
     /// Synchronizes a group with its configured numbers, unless it is up to date. Existing bookings
     /// remain; removed numbers do not become free again.
     pub(super) async fn sync_group(&self, group: &Group) -> Result<(), StoreError> {
-        let keys = self.keys.group(&group.name);
-        let [.., version, _regions, _events] = &keys;
+        let [.., version, _regions, _events] = &self.keys.group(&group.name);
         let current: Option<String> = self.redis.query(cmd("GET").arg(version)).await?;
         if current.as_deref() == Some(group.version.as_str()) {
             return Ok(());
@@ -33,7 +32,7 @@ impl RedisStore {
         if !self.acquire_sync_lock(&group.name).await? {
             return self.wait_until_synced(version).await;
         }
-        let result = self.sync_numbers(group, &keys).await;
+        let result = self.sync_numbers(group).await;
         self.release_sync_lock(&group.name).await?;
         result
     }
@@ -43,9 +42,7 @@ impl RedisStore {
         if !self.acquire_sync_lock(&group.name).await? {
             return Ok(());
         }
-        let result = self
-            .sync_numbers(group, &self.keys.group(&group.name))
-            .await;
+        let result = self.sync_numbers(group).await;
         self.release_sync_lock(&group.name).await?;
         result
     }
@@ -69,14 +66,13 @@ impl RedisStore {
     /// Removes all numbers of a deleted group. Existing bookings remain; their numbers do not become
     /// free again.
     pub(super) async fn empty_group(&self, name: &str) -> Result<(), StoreError> {
-        let keys = self.keys.group(name);
-        let [.., version, _regions, _events] = &keys;
+        let [.., version, _regions, _events] = &self.keys.group(name);
         // Without a version the group is empty already.
         let has_numbers: bool = self.redis.query(cmd("EXISTS").arg(version)).await?;
         if !has_numbers || !self.acquire_sync_lock(name).await? {
             return Ok(());
         }
-        let removed = self.remove_other_numbers(&keys, &[]).await;
+        let removed = self.remove_other_numbers(name, &[]).await;
         if removed.is_ok() {
             self.redis.query::<()>(cmd("UNLINK").arg(version)).await?;
             info!(group = name, "resource group emptied");
@@ -98,18 +94,21 @@ impl RedisStore {
         ))
     }
 
-    async fn sync_numbers(&self, group: &Group, keys: &[String; 9]) -> Result<(), StoreError> {
-        let [.., version, _regions, _events] = keys;
+    async fn sync_numbers(&self, group: &Group) -> Result<(), StoreError> {
+        let keys = self.keys.group_with_quarantine(&group.name);
+        let [.., version, _regions, _events] = &self.keys.group(&group.name);
         let numbers: Vec<_> = group.numbers.iter().enumerate().collect();
         for batch in numbers.chunks(SYNC_BATCH) {
-            let mut sync = evalsha(&SYNC_GROUP, keys);
+            let mut sync = evalsha(&SYNC_GROUP, &keys);
             sync.arg("add").arg(&group.version);
             for (position, number) in batch {
                 sync.arg(&number.text).arg(&number.subscriber).arg(position);
             }
             self.redis.query::<()>(&sync).await?;
         }
-        let removed = self.remove_other_numbers(keys, &group.numbers).await?;
+        let removed = self
+            .remove_other_numbers(&group.name, &group.numbers)
+            .await?;
         let mut set = cmd("SET");
         self.redis
             .query::<()>(set.arg(version).arg(&group.version))
@@ -122,23 +121,45 @@ impl RedisStore {
         Ok(())
     }
 
-    /// Removes all numbers of a group except `wanted`, and returns how many.
+    /// Removes all numbers of a group except `wanted`, and returns how many. The quarantines of removed numbers end.
     async fn remove_other_numbers(
         &self,
-        keys: &[String; 9],
+        group: &str,
         wanted: &[AccessNumber],
     ) -> Result<usize, StoreError> {
-        let [_, numbers, ..] = keys;
+        self.end_other_quarantines(group, wanted).await?;
+        let keys = self.keys.group_with_quarantine(group);
+        let [_, numbers, ..] = &self.keys.group(group);
         let current: Vec<String> = self.redis.query(cmd("HKEYS").arg(numbers)).await?;
         let wanted: HashSet<&String> = wanted.iter().map(|number| &number.text).collect();
         let removed = current.iter().filter(|number| !wanted.contains(number));
         let removed: Vec<_> = removed.collect();
         for batch in removed.chunks(SYNC_BATCH) {
-            let mut sync = evalsha(&SYNC_GROUP, keys);
+            let mut sync = evalsha(&SYNC_GROUP, &keys);
             self.redis
                 .query::<()>(sync.arg("remove").arg(batch))
                 .await?;
         }
         Ok(removed.len())
+    }
+
+    /// Ends the quarantines of all numbers of a group except `wanted`, without adding these numbers.
+    async fn end_other_quarantines(
+        &self,
+        group: &str,
+        wanted: &[AccessNumber],
+    ) -> Result<(), StoreError> {
+        let quarantined = self.keys.group_quarantined(group);
+        let current: Vec<String> = self.redis.query(cmd("HKEYS").arg(&quarantined)).await?;
+        let wanted: HashSet<&String> = wanted.iter().map(|number| &number.subscriber).collect();
+        let ended = current.iter().filter(|one| !wanted.contains(one));
+        let ended: Vec<_> = ended.collect();
+        for batch in ended.chunks(SYNC_BATCH) {
+            let mut remove = cmd("HDEL");
+            self.redis
+                .query::<()>(remove.arg(&quarantined).arg(batch))
+                .await?;
+        }
+        Ok(())
     }
 }

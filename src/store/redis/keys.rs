@@ -162,6 +162,18 @@ impl Keys {
         parts.map(|part| [&self.prefix, "grp:{", &tag, "}:", part].concat())
     }
 
+    /// The keys of a group, followed by its quarantined numbers.
+    pub(super) fn group_with_quarantine(&self, group: &str) -> Vec<String> {
+        let mut keys = self.group(group).to_vec();
+        keys.push(self.group_quarantined(group));
+        keys
+    }
+
+    /// The quarantined numbers of a group.
+    pub(super) fn group_quarantined(&self, group: &str) -> String {
+        [&self.prefix, "grp:{", &encode_tag(group), "}:quarantined"].concat()
+    }
+
     /// The nine keys of a webhook endpoint, in the order of `scripts/webhooks.lua`.
     pub(super) fn webhook(&self, endpoint: &WebhookEndpoint) -> [String; 9] {
         let parts = [

@@ -120,7 +120,12 @@ pub(super) static EXTEND_BOOKINGS: LazyLock<LuaScript> =
 /// Adds numbers to a group, or removes them.
 pub(super) static SYNC_GROUP: LazyLock<LuaScript> =
     LazyLock::new(|| with_booking_functions(include_str!("scripts/sync_group.lua")));
-
+/// Quarantines a number of a group.
+pub(super) static QUARANTINE_NUMBER: LazyLock<LuaScript> =
+    LazyLock::new(|| with_booking_functions(include_str!("scripts/quarantine_number.lua")));
+/// Ends the quarantine of a number.
+pub(super) static END_QUARANTINE: LazyLock<LuaScript> =
+    LazyLock::new(|| with_booking_functions(include_str!("scripts/end_quarantine.lua")));
 /// Reads a consistent snapshot of a group.
 pub(super) static GROUP_SNAPSHOT: LazyLock<LuaScript> =
     LazyLock::new(|| with_booking_functions(include_str!("scripts/group_snapshot.lua")));
@@ -212,7 +217,7 @@ pub(super) static PREVIEWS: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new(include_str!("scripts/previews.lua")));
 
 /// All scripts. Each connection loads them when it opens, so that `EVALSHA` finds them.
-pub(super) fn all() -> [&'static LuaScript; 57] {
+pub(super) fn all() -> [&'static LuaScript; 59] {
     [
         &CREATE,
         &CREATE_WITH_EVENT,
@@ -242,6 +247,8 @@ pub(super) fn all() -> [&'static LuaScript; 57] {
         &RELEASE,
         &EXTEND_BOOKINGS,
         &SYNC_GROUP,
+        &QUARANTINE_NUMBER,
+        &END_QUARANTINE,
         &RATE_LIMIT_TAKE,
         &RATE_LIMIT_REFUND,
         &WRITE_CHUNK,

@@ -207,12 +207,17 @@ fn encode_deployment(encoder: &mut DescriptorEncoder<'_>, cleanup: &CleanupStatu
     let agents = stats.available_agents.map(|agents| (NO_LABELS, agents));
     gauges(encoder, "agents_available", help, agents)?;
     let groups = stats.groups.iter();
-    let booked = groups.map(|(group, booked, _)| ([("group", group.as_str())], *booked));
+    let booked = groups.map(|group| ([("group", group.name.as_str())], group.booked));
     let help = "Booked access numbers, by resource group. Exported by the cleanup leader only.";
     gauges(encoder, "access_numbers_booked", help, booked)?;
     let groups = stats.groups.iter();
-    let free = groups.filter_map(|(group, _, free)| Some(([("group", group.as_str())], (*free)?)));
+    let free = groups.filter_map(|group| Some(([("group", group.name.as_str())], group.free?)));
     let help =
         "Free access numbers, by exclusive resource group. Exported by the cleanup leader only.";
-    gauges(encoder, "access_numbers_free", help, free)
+    gauges(encoder, "access_numbers_free", help, free)?;
+    let groups = stats.groups.iter();
+    let quarantined = groups.map(|group| ([("group", group.name.as_str())], group.quarantined));
+    let help =
+        "Quarantined access numbers, by resource group. Exported by the cleanup leader only.";
+    gauges(encoder, "access_numbers_quarantined", help, quarantined)
 }

@@ -17,6 +17,7 @@ pub(crate) mod lost_entries;
 mod match_explanation;
 mod node_status;
 pub(crate) mod operators_fixture;
+mod quarantine;
 pub(crate) mod replicas;
 mod roles;
 mod service_auth;

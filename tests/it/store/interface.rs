@@ -19,6 +19,7 @@ mod key_limit;
 mod match_diagnostics;
 mod number_states;
 mod on_redis;
+mod quarantine;
 mod rate_limit;
 mod service_list;
 mod statistics;

@@ -34,7 +34,7 @@ const SERVICES: &str = "/selected/active-services";
 const BOOKINGS: &str = "/selected/bookings";
 
 /// Submits the selection of a list page, with its token.
-async fn select(
+pub(super) async fn select(
     session: &AdminSession<'_>,
     list: &str,
     path: &str,
@@ -53,7 +53,7 @@ async fn select(
 }
 
 /// Submits the confirmation, with the fields of the page and others.
-async fn confirm(
+pub(super) async fn confirm(
     session: &AdminSession<'_>,
     path: &str,
     confirmation: &TestResponse,
@@ -72,7 +72,7 @@ async fn confirm(
 }
 
 /// The summary of the results.
-fn summary(response: &TestResponse) -> &str {
+pub(super) fn summary(response: &TestResponse) -> &str {
     assert_eq!(response.status, 200, "{}", response.text());
     let rest = page_html(response).split_once("<h1>").unwrap().1;
     between(rest, "\">", "</p>")

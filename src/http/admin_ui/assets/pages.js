@@ -102,7 +102,8 @@ document.addEventListener("click", (event) => {
 // Selection of rows: a checkbox for all rows of the page, and the number of selected ones.
 for (const all of document.querySelectorAll("input[data-select-all]")) {
   const form = all.form;
-  const boxes = [...form.querySelectorAll("input[name=selected]")];
+  // A box can be outside of its form.
+  const boxes = [...form.elements].filter((element) => element.name === "selected");
   const status = form.querySelector("[data-selected-count]");
   const update = () => {
     const count = boxes.filter((box) => box.checked).length;
@@ -114,7 +115,7 @@ for (const all of document.querySelectorAll("input[data-select-all]")) {
     for (const box of boxes) box.checked = all.checked;
     update();
   });
-  form.addEventListener("change", update);
+  for (const box of boxes) box.addEventListener("change", update);
   all.hidden = boxes.length === 0;
   if (boxes.length) update();
 }

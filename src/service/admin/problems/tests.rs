@@ -107,7 +107,11 @@ fn problems_follow_from_the_state_of_replicas_and_groups() {
 fn a_failed_booking_is_critical_and_no_free_number_a_warning() {
     let used = |name: &str, size, free| UsedGroup {
         name: name.to_owned(),
-        usage: PoolUsage { size, free },
+        usage: PoolUsage {
+            size,
+            free,
+            quarantined: 0,
+        },
         exhausted_at: None,
         has_backup: false,
         expired: 0,

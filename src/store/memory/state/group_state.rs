@@ -9,12 +9,14 @@ use std::{
 use super::webhooks::NumberEvent;
 use crate::model::{
     AccessNumber, AllocationStrategy, BookedNumber, Booking, BookingId, BookingOwner,
-    BookingRequest, Group, ListedBooking, NumberState, PoolUsage, ServiceId, Timestamp,
+    BookingRequest, Group, ListedBooking, NumberState, PoolUsage, QuarantinedNumber, ServiceId,
+    Timestamp,
     webhook::{BookingWebhooks, EventType, WebhookEndpoint},
 };
 
 mod allocation;
 mod matching;
+mod quarantine;
 
 /// A stored booking.
 #[derive(Debug, Clone)]
@@ -39,6 +41,9 @@ pub(in crate::store::memory) struct GroupState {
     free: BTreeSet<(i64, u64, String)>,
     free_keys: HashMap<String, (i64, u64)>,
     next_seq: u64,
+    /// The quarantined numbers by subscriber, each with the time in `free` at which it was last used. They are neither in
+    /// `numbers` nor in `free`.
+    quarantined: HashMap<String, (QuarantinedNumber, Option<i64>)>,
     bookings: HashMap<BookingId, BookingRecord>,
     by_end: BTreeSet<(Timestamp, BookingId)>,
     by_number: BTreeMap<String, BTreeSet<BookingId>>,
@@ -66,8 +71,13 @@ impl GroupState {
         }
         self.version.clone_from(&group.version);
         let previous = mem::take(&mut self.numbers);
-        self.order = group.numbers.iter().map(|one| one.text.clone()).collect();
+        self.keep_quarantined(group);
+        self.order.clear();
         for number in &group.numbers {
+            if self.quarantined.contains_key(&number.subscriber) {
+                continue;
+            }
+            self.order.push(number.text.clone());
             self.numbers.insert(number.text.clone(), number.clone());
             let booked = self.by_number.contains_key(&number.subscriber);
             if !previous.contains_key(&number.text) && !booked {
@@ -286,6 +296,7 @@ impl GroupState {
         PoolUsage {
             size: self.numbers.len() as u64,
             free: self.free.len() as u64,
+            quarantined: self.quarantined.len() as u64,
         }
     }
 
@@ -305,13 +316,18 @@ impl GroupState {
     pub(in crate::store::memory) fn number_state(&self, number: &AccessNumber) -> NumberState {
         let ids = self.by_number.get(&number.subscriber);
         let latest = ids.and_then(BTreeSet::last);
-        let released = self.free_keys.get(&number.text).map(|(used, _)| *used);
+        let quarantined = self.quarantined.get(&number.subscriber);
+        let released = match quarantined {
+            Some((_, used)) => *used,
+            None => self.free_keys.get(&number.text).map(|(used, _)| *used),
+        };
         let released = released.filter(|used| *used > 0);
         let released = released.map(Timestamp::from_millis);
         NumberState {
             booking: latest.and_then(|id| self.get(id)),
             bookings: ids.map_or(0, |ids| ids.len().min(NumberState::MAX_COUNTED)),
             last_used: released.max(latest.and_then(BookingId::booked_at)),
+            quarantine: quarantined.map(|(listed, _)| listed.quarantine.clone()),
         }
     }
 

@@ -56,6 +56,10 @@ pub(super) fn parse_booking(
         number,
         code: Some(code).filter(|code| !code.is_empty()),
         expires_in,
-        pool: size.zip(free).map(|(size, free)| PoolUsage { size, free }),
+        pool: size.zip(free).map(|(size, free)| PoolUsage {
+            size,
+            free,
+            quarantined: 0,
+        }),
     })
 }

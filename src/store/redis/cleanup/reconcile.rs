@@ -47,6 +47,7 @@ struct GroupCounts {
     codes: u64,
     /// The number of sampled bookings whose code is missing in the codes.
     missing_codes: u64,
+    quarantined: u64,
 }
 
 impl GroupCounts {
@@ -125,7 +126,7 @@ impl Cleaner<'_> {
 impl RedisStore {
     /// Repairs the keys of a group if some were lost.
     async fn repair_group(&self, group: &Group) -> Result<(), StoreError> {
-        let keys = self.keys.group(&group.name);
+        let keys = self.keys.group_with_quarantine(&group.name);
         let counts = self.redis.query(&evalsha(&GROUP_COUNTS, &keys)).await?;
         let [
             is_filled,
@@ -136,7 +137,8 @@ impl RedisStore {
             index,
             codes,
             missing_codes,
-        ]: [u64; 8] = counts;
+            quarantined,
+        ]: [u64; 9] = counts;
         let counts = GroupCounts {
             is_filled: is_filled == 1,
             numbers,
@@ -146,13 +148,14 @@ impl RedisStore {
             index,
             codes,
             missing_codes,
+            quarantined,
         };
-        if counts.is_filled && counts.numbers < group.numbers.len() as u64 {
+        if counts.is_filled && counts.numbers + counts.quarantined < group.numbers.len() as u64 {
             self.resync_group(group).await?;
         } else if counts.are_consistent(group.strategy) {
             return Ok(());
         }
-        let mut repair = evalsha(&REPAIR_GROUP, &keys);
+        let mut repair = evalsha(&REPAIR_GROUP, &self.keys.group(&group.name));
         repair.arg(strategy_name(group.strategy));
         let changed: u64 = self.redis.query(&repair).await?;
         if changed > 0 {

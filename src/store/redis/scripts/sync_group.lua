@@ -1,10 +1,11 @@
 -- Adds numbers to a group, or removes them.
--- KEYS    1..9 as in bookings.lua
+-- KEYS    1..9 as in bookings.lua   10 quarantined, as in quarantine_number.lua
 -- ARGV    1 'add' or 'remove'   2.. their version, then number, subscriber, position in the group ...; or
 --         the numbers to remove
 -- returns 1
--- cost    O(log n) per number, and per booking of a number whose spelling changes
---         Existing bookings remain; a removed number does not become free again.
+-- cost    O(log n) per number, and per booking of a number whose spelling changes; O(quarantined numbers)
+--         Existing bookings remain; a removed number does not become free again. Quarantined numbers are not added.
+local quarantined = KEYS[10]
 if ARGV[1] == 'remove' then
   for i = 2, #ARGV do
     redis.call('HDEL', numbers, ARGV[i])
@@ -17,9 +18,32 @@ local old_version, region = redis.call('GET', version), string.match(ARGV[2], '@
 if old_version and region and not string.find(old_version, region, 1, true) then
   redis.call('SET', version, old_version .. region)
 end
+local entries, subscribers = {}, {}
+local all_quarantined = redis.call('HGETALL', quarantined)
+for i = 1, #all_quarantined, 2 do
+  local entry = all_quarantined[i + 1]
+  entries[all_quarantined[i]] = entry
+  subscribers[string.match(entry, '^[^\n]*')] = all_quarantined[i]
+end
+
+-- Whether the number is quarantined. It may have another spelling now or, with another region, another subscriber.
+local function keep_quarantine(number, subscriber)
+  local known = entries[subscriber] and subscriber or subscribers[number]
+  if not known then
+    return false
+  end
+  redis.call('HSET', quarantined, subscriber, number .. string.match(entries[known], '\n.*'))
+  if known ~= subscriber then
+    redis.call('HDEL', quarantined, known)
+  end
+  redis.call('HDEL', numbers, number)
+  redis.call('ZREM', free, number)
+  return true
+end
+
 for i = 3, #ARGV, 3 do
   local number, subscriber = ARGV[i], ARGV[i + 1]
-  if redis.call('HSET', numbers, number, subscriber) == 1 then
+  if not keep_quarantine(number, subscriber) and redis.call('HSET', numbers, number, subscriber) == 1 then
     local prefix = 'n\n' .. subscriber
     if not newest_entry(prefix) then
       redis.call('ZADD', free, 'NX', ARGV[i + 2], number)

@@ -7,10 +7,33 @@ use serde_json::{Value, json};
 use super::{document, operations, start_with_all_routes};
 
 /// The first words of operation ids.
-const VERBS: [&str; 25] = [
-    "clear", "create", "delete", "end", "exchange", "explain", "export", "get", "head", "join",
-    "leave", "list", "merge", "put", "read", "receive", "release", "replace", "resend", "restore",
-    "resume", "send", "set", "stream", "write",
+const VERBS: [&str; 26] = [
+    "clear",
+    "create",
+    "delete",
+    "end",
+    "exchange",
+    "explain",
+    "export",
+    "get",
+    "head",
+    "join",
+    "leave",
+    "list",
+    "merge",
+    "put",
+    "quarantine",
+    "read",
+    "receive",
+    "release",
+    "replace",
+    "resend",
+    "restore",
+    "resume",
+    "send",
+    "set",
+    "stream",
+    "write",
 ];
 
 /// Whether an operation id is a verb and a noun in camel case.

@@ -208,7 +208,10 @@ async fn metrics_of_all_replicas_are_exported_by_one_of_them() {
         // The numbers of a shared group can be booked again.
         let mut shared = scrapes.iter();
         assert!(!shared.any(|one| one.has("access_numbers_free{group=\"DNIS\"}")));
-        (is_expected && lag.count() == 1).then_some(())
+        let quarantined = scrapes
+            .iter()
+            .filter(|one| one.has("access_numbers_quarantined{group=\"DNIS\"}"));
+        (is_expected && lag.count() == 1 && quarantined.count() == 1).then_some(())
     })
     .await;
 }
