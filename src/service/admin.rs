@@ -14,11 +14,12 @@ pub use self::{
     active_services::ActiveService,
     audit_log::{AuditFilter, AuditLogPage},
     bulk_actions::{BulkResult, MAX_SELECTED},
+    differences::Difference,
     entries::{CatalogEntry, EntryOrigin, Precondition, PutOutcome},
     entry_conflict::EntryConflict,
     group_numbers::GroupNumber,
     group_usage::{GroupUsage, MAX_SAMPLED_GROUPS, UsageSample},
-    import_export::{Difference, ImportMode, ImportReport, Secrets, export_catalog},
+    import_export::{ImportMode, ImportReport, Secrets, export_catalog},
     match_explanation::{ExplainedBooking, MatchExplanation},
     node_status::{OwnReplica, SetStatusResult},
     operators::Operators,
@@ -52,6 +53,7 @@ mod audit_log;
 mod bookings;
 mod bulk_actions;
 mod catalog_transaction;
+mod differences;
 mod entries;
 mod entry_change;
 mod entry_conflict;

@@ -88,10 +88,8 @@ pub(super) async fn import_catalog(
     let mut page = ImportExportPage::new(&session, submitted);
     let status = match page.submitted.import(admin, &actor).await {
         Ok(Some(_)) => {
-            return Ok(redirect_see_other(&format!(
-                "{}?message=imported",
-                page_url(&["catalog"])
-            )));
+            let url = page_url(&["catalog"]) + "?message=imported";
+            return Ok(redirect_see_other(&url));
         }
         Ok(None) => page.load_preview(admin).await,
         Err(error) => page.handle_import_error(error, admin).await,
@@ -177,10 +175,27 @@ fn preview_sections(preview: &ImportReport) -> Vec<PreviewSection<'_>> {
         .collect()
 }
 
-/// The first [`MAX_DIFFERENCES`] changed options, with the label of their entry.
-fn differences(preview: &ImportReport) -> impl Iterator<Item = (&'static str, &Difference)> {
-    let differences = preview.differences.iter().take(MAX_DIFFERENCES);
-    differences.map(|difference| (entry_label(difference.entry.0), difference))
+/// A changed entry.
+struct ChangedEntry<'a> {
+    label: &'static str,
+    name: &'a str,
+    /// The options that change.
+    options: &'a [Difference],
+}
+
+/// The changed entries with the first [`MAX_DIFFERENCES`] changed options.
+fn changed_entries(preview: &ImportReport) -> impl Iterator<Item = ChangedEntry<'_>> {
+    let all = preview.differences.as_slice();
+    let first = all.get(..MAX_DIFFERENCES).unwrap_or(all);
+    let entries = first.chunk_by(|one, other| one.entry == other.entry);
+    entries.filter_map(|options| {
+        let (table, name) = &options.first()?.entry;
+        Some(ChangedEntry {
+            label: entry_label(*table),
+            name,
+            options,
+        })
+    })
 }
 
 /// The label of an entry.

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Actor, Admin, AdminError, Precondition, entries::restore_secrets, entry_change::EntryChange,
+    Actor, Admin, AdminError, Difference, Precondition, differences::diff_options,
+    entries::restore_secrets, entry_change::EntryChange,
 };
 use crate::{
     model::{EntryName, StoreError, StoredCatalog},
     service::{
         CatalogFile,
         catalog::parse_stored_options,
-        options::{self, OptionValue, Options},
+        options::{self, Options},
     },
 };
 
@@ -43,45 +44,6 @@ pub struct ImportReport {
     pub differences: Vec<Difference>,
     /// Options that are probably misspelled, in any entry of the text.
     pub warnings: Vec<String>,
-}
-
-/// A change of an option. Secrets are redacted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// The entry.
-    pub entry: EntryName,
-    /// The option.
-    pub option: String,
-    /// The value before the change; `None` if it was absent.
-    pub before: Option<String>,
-    /// The value after the change; `None` if it is absent.
-    pub after: Option<String>,
-}
-
-/// The differences between two states of an entry.
-pub(super) fn diff_options(
-    entry: &EntryName,
-    before: &Options,
-    after: &Options,
-) -> Vec<Difference> {
-    let (old, new) = (options::redact(before), options::redact(after));
-    let text = |options: &Options, option| {
-        Some(match options.get(option)? {
-            OptionValue::Text(text) => text.clone(),
-            OptionValue::List(texts) => texts.join(", "),
-        })
-    };
-    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let differ = names
-        .into_iter()
-        .filter(|name| before.get(*name) != after.get(*name));
-    let differ = differ.map(|option| Difference {
-        entry: entry.clone(),
-        option: option.clone(),
-        before: text(&old, option),
-        after: text(&new, option),
-    });
-    differ.collect()
 }
 
 /// How an export contains secrets.

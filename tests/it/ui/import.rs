@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{
-    fixture::{AdminSession, between, hidden_fields, page_html, redirect_target},
+    fixture::{AdminSession, all_between, between, hidden_fields, page_html, redirect_target},
     import_form::{catalog_text, confirm, confirm_with, entries, preview, preview_section},
 };
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
 on_redis_only!(
     import_is_previewed_and_applied,
     preview_shows_changed_options_and_requires_the_number_of_deletions,
+    preview_groups_changed_options_by_entry,
     preview_of_an_older_catalog_is_not_applied,
     invalid_catalog_is_shown_again_with_the_error,
     import_without_changes_has_no_import_button,
@@ -119,7 +120,7 @@ async fn preview_shows_changed_options_and_requires_the_number_of_deletions(app:
         "</table>",
     );
     for part in [
-        "<td>service definition <bdi>cart</bdi></td>",
+        "<h4>service definition <bdi>cart</bdi></h4>",
         "<bdi class=\"mono\">_ttl</bdi>",
         "<bdi class=\"value\">60</bdi>",
         "<bdi class=\"mono\">password</bdi>",
@@ -144,6 +145,47 @@ async fn preview_shows_changed_options_and_requires_the_number_of_deletions(app:
     assert_eq!(get(&app, "services/call").await.status, 200);
     redirect_target(&confirm_with(&session, page, &[("deletions", " 2 ")]).await);
     assert_eq!(get(&app, "services/call").await.status, 404);
+}
+
+/// The current and the new value of each option in the preview of a changed entry.
+fn changed_values(page: &str, entry: &str) -> Vec<String> {
+    let table = between(preview_section(page), entry, "</table>");
+    let body = between(table, "<tbody>", "</tbody>");
+    let rows = all_between(body, "<tr>", "</tr>").into_iter();
+    let text = |cell: &&str| cell.split(['<', '>']).nth(2).unwrap_or(cell).to_owned();
+    rows.map(|row| {
+        let option = between(row, "<bdi class=\"mono\">", "</bdi>");
+        let values = all_between(row, "<td>", "</td>");
+        let values: Vec<String> = values.iter().map(text).collect();
+        format!("{option}: {}", values.join(" to "))
+    })
+    .collect()
+}
+
+async fn preview_groups_changed_options_by_entry(app: TestApp) {
+    let app = start_admin(&app).await;
+    create_sample_entries(&app).await;
+    let text = "[services.cart]\n_type='builtin'\n_service='store'\n_ttl=60\n_note='new'\n\
+                [resources.pool]\n_allocation_strategy='RANDOM'\n\
+                numbers=['8005550001','8005550003','8005550002']\n";
+    let session = AdminSession::sign_in(&app).await;
+    let response = preview(&session, "merge", text).await;
+    let page = page_html(&response);
+    let entry = "<h4>service definition <bdi>cart</bdi></h4>";
+    assert_eq!(
+        changed_values(page, entry),
+        ["_note: – to new", "_ttl: – to 60"]
+    );
+    // Of lists, the values that are new.
+    let entry = "<h4>resource group <bdi>pool</bdi></h4>";
+    assert_eq!(
+        changed_values(page, entry),
+        [
+            "_allocation_strategy: LOCAL to RANDOM",
+            "numbers: – to 8005550003, 8005550002"
+        ]
+    );
+    assert_eq!(preview_section(page).matches("<h4>").count(), 2, "{page}");
 }
 
 async fn preview_of_an_older_catalog_is_not_applied(app: TestApp) {
