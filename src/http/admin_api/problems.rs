@@ -10,7 +10,7 @@ use crate::{
     service::{Problem, Severity},
 };
 
-/// The number of resource groups that are examined, those with the highest usage first.
+/// The number of resource groups that the Overview shows, those with the highest usage first.
 pub(in crate::http) const MAX_GROUPS: usize = 12;
 
 /// The current problems, the most severe first
@@ -69,7 +69,8 @@ impl From<Problem> for ProblemResponse {
     tag = "replicas",
     summary = "List the current problems",
     description = "What the Overview of the console shows: readiness, checks of Redis, backends, webhooks, clocks, the \
-                   catalog, the cleanup, and the twelve most used resource groups without a free number. While \
+                   catalog, the cleanup, and resource groups without a free number: of the first 1,000 groups, the \
+                   50 most severe problems, and the number of others. While \
                    the state in Redis cannot be read, the error is the first problem, and the others are those of \
                    the replica that responds.",
     responses(

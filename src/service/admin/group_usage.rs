@@ -49,6 +49,11 @@ impl UsageSample {
     pub fn used(&self) -> u64 {
         self.size.saturating_sub(self.free)
     }
+
+    /// The booked access numbers in per mille.
+    pub(super) fn permille(&self) -> u64 {
+        self.used().saturating_mul(1_000) / self.size.max(1)
+    }
 }
 
 type Samples = BTreeMap<String, VecDeque<UsageSample>>;
@@ -110,17 +115,12 @@ impl GroupUsage {
         })
     }
 
-    /// The usage of each group in the last sample, in per mille.
-    pub(super) fn latest_usage(&self) -> HashMap<String, u64> {
+    /// The last sample of each group.
+    pub(super) fn latest(&self) -> HashMap<String, UsageSample> {
         let samples = self.samples();
-        let newest = samples.iter().filter_map(|(name, group_samples)| {
-            let newest = group_samples.back()?;
-            let used = newest.size.saturating_sub(newest.free);
-            Some((
-                name.clone(),
-                used.saturating_mul(1_000) / newest.size.max(1),
-            ))
-        });
+        let newest = samples
+            .iter()
+            .filter_map(|(name, group_samples)| Some((name.clone(), *group_samples.back()?)));
         newest.collect()
     }
 

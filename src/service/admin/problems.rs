@@ -1,11 +1,11 @@
 //! The current problems of the installation, with what to do about each.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use super::{
     replica::Replica,
     replica_problems::{ProblemKind, ReplicaProblem},
-    used_groups::{MostUsedGroups, UsedGroup},
+    used_groups::{MostUsedGroups, UsedGroup, is_recent},
 };
 use crate::model::{StoreError, Timestamp, readiness::Reason};
 
@@ -15,8 +15,8 @@ const MAX_SKEW_SECONDS: f64 = 1.0;
 const MAX_CLEANUP_LAG_SECONDS: f64 = 60.0;
 /// The section of the runbook on resource groups.
 const GROUP_RUNBOOK: &str = "switchboardnumberslow";
-/// The time for which a failed booking is a problem.
-const RECENT: Duration = Duration::from_secs(60);
+/// The maximum number of problems of groups; one problem counts the others.
+const MAX_GROUP_PROBLEMS: usize = 50;
 /// Failed checks that endanger data or requests at once.
 const CRITICAL_CHECKS: [&str; 3] = ["role", "mode", "eviction"];
 /// Reasons with which a replica is ready although requests fail.
@@ -165,9 +165,8 @@ impl Problem {
 
 impl Problem {
     fn restriction(reason: &str, detail: &str) -> Self {
-        let is_critical = CRITICAL_RESTRICTIONS
-            .iter()
-            .any(|critical| critical.name() == reason);
+        let mut critical = CRITICAL_RESTRICTIONS.iter();
+        let is_critical = critical.any(|critical| critical.name() == reason);
         let severity = if is_critical {
             Severity::Critical
         } else {
@@ -292,23 +291,32 @@ fn installation_problems(replicas: &[Replica]) -> impl Iterator<Item = Problem> 
     [no_leader, differs].into_iter().flatten()
 }
 
-/// The problems of these groups at `now`.
-fn group_problems(groups: &MostUsedGroups, now: Timestamp) -> impl Iterator<Item = Problem> {
-    groups.usage.iter().filter_map(move |group| {
-        let last = group.exhausted_at.filter(|at| now.since(*at) < RECENT);
-        let problem = match last {
-            Some(at) => Some(failed_booking(group, at)),
-            None => (group.has_no_free_number()).then(|| no_free_number(group)),
+/// The problems of these groups at `now`, the most severe first. The last one counts those beyond [`MAX_GROUP_PROBLEMS`].
+fn group_problems(groups: &MostUsedGroups, now: Timestamp) -> Vec<Problem> {
+    let examined = groups.usage.iter().chain(&groups.others);
+    let problems = examined.filter_map(|group| {
+        let problem = match group.exhausted_at.filter(|at| is_recent(*at, now)) {
+            Some(at) => failed_booking(group, at),
+            None if group.has_no_free_number() => no_free_number(group),
+            None => return None,
         };
-        problem.map(|problem| problem.at(ProblemTarget::Group(group.name.clone())))
-    })
+        Some(problem.at(ProblemTarget::Group(group.name.clone())))
+    });
+    let mut problems: Vec<Problem> = problems.collect();
+    problems.sort();
+    let rest = problems.split_off(MAX_GROUP_PROBLEMS.min(problems.len()));
+    if let Some(first) = rest.first() {
+        let message = format!("{} more resource groups have no free number", rest.len());
+        let action = "Sort the resource groups by their usage.";
+        problems.push(Problem::new(first.severity, GROUP_RUNBOOK, message, action));
+    }
+    problems
 }
 
 fn failed_booking(group: &UsedGroup, at: Timestamp) -> Problem {
-    let message = format!(
-        "Resource group {} has no number to book: the last create failed at {at}",
-        group.name
-    );
+    let name = &group.name;
+    let message =
+        format!("Resource group {name} has no number to book: the last create failed at {at}");
     let action = "Creates that need a number fail with NoAccessNumber. Add numbers, shorten bookings, or release numbers \
                   that are no longer needed.";
     Problem::new(Severity::Critical, GROUP_RUNBOOK, message, action)
@@ -333,10 +341,8 @@ fn no_free_number(group: &UsedGroup) -> Problem {
 /// The text with a capital letter and a period.
 fn sentence(text: &str) -> String {
     let mut characters = text.chars();
-    let first = characters
-        .next()
-        .map(|first| first.to_uppercase().to_string());
-    let first = first.unwrap_or_default();
+    let first = characters.next().map(|first| first.to_uppercase());
+    let first: String = first.into_iter().flatten().collect();
     format!("{first}{}.", characters.as_str().trim_end_matches('.'))
 }
 

@@ -1,9 +1,24 @@
 //! The usage of resource groups.
 
-use std::cmp::Reverse;
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
-use super::{Admin, AdminError, group_usage::BATCH_SIZE};
+use super::{
+    Admin, AdminError, UsageSample,
+    group_usage::{BATCH_SIZE, MAX_SAMPLED_GROUPS},
+};
 use crate::model::{PoolUsage, StoreError, Timestamp};
+
+/// The time for which a failed booking is a problem.
+const RECENT: Duration = Duration::from_secs(60);
+
+/// Whether a booking that failed at this time is a problem at `now`.
+pub(super) fn is_recent(failed_at: Timestamp, now: Timestamp) -> bool {
+    now.since(failed_at) < RECENT
+}
 
 /// The usage of a resource group.
 #[derive(Debug, Clone)]
@@ -34,6 +49,8 @@ impl UsedGroup {
 pub struct MostUsedGroups {
     /// The groups, the highest usage first; then by name.
     pub usage: Vec<UsedGroup>,
+    /// Of the other groups, those that had no free number in the last sample, or for a booking recently; by name.
+    pub others: Vec<UsedGroup>,
     /// The number of configured groups.
     pub total_groups: usize,
     /// Whether usage samples exist. Without samples the selection is arbitrary if not all groups are included.
@@ -100,38 +117,70 @@ impl Admin {
     }
 
     /// The usage of the configured groups, the highest first. If there are more than `limit`, these are the groups with the
-    /// highest usage in the last sample of this replica or, before the first sample, the first groups.
+    /// highest usage in the last sample of this replica or, before the first sample, the first groups. Of the others, only
+    /// those are read that had no free number in that sample, or for a booking recently; of the first
+    /// [`MAX_SAMPLED_GROUPS`](super::MAX_SAMPLED_GROUPS) groups by name.
     ///
     /// # Errors
     /// Errors of the store.
     pub async fn most_used_groups(&self, limit: usize) -> Result<MostUsedGroups, StoreError> {
         let mut names = self.group_names();
-        let (total_groups, mut has_samples) = (names.len(), true);
-        if total_groups > limit {
-            let latest = self.context.group_usage.latest_usage();
-            has_samples = !latest.is_empty();
-            names.sort_by_key(|name| Reverse(latest.get(name).copied().unwrap_or_default()));
-            names.truncate(limit);
-            names.sort();
-        }
-        let keys: Vec<&str> = names.iter().map(String::as_str).collect();
-        let exhausted_at = self.store.exhausted_at(&keys).await?;
-        let usages = self.pool_usages(names).await?.into_iter().zip(exhausted_at);
-        let usages = usages.map(|((name, usage), exhausted_at)| UsedGroup {
-            has_backup: self.has_backup(&name),
-            name,
-            usage,
-            exhausted_at,
-            expired: 0,
-        });
-        let mut usage: Vec<UsedGroup> = usages.collect();
-        self.count_expired(&mut usage).await?;
+        let total_groups = names.len();
+        let latest = self.context.group_usage.latest();
+        let exhausted_at = self.exhausted_times(&names).await?;
+        let permille = |name: &String| latest.get(name).map_or(0, UsageSample::permille);
+        names.sort_by_key(|name| Reverse(permille(name)));
+        let others = names.split_off(limit.min(total_groups));
+        let most_used: HashSet<String> = names.iter().cloned().collect();
+        let now = self.store.now()?;
+        names.extend(others.into_iter().filter(|name| {
+            let is_full = latest.get(name).is_some_and(|sample| sample.free == 0);
+            let failed_at = exhausted_at.get(name);
+            is_full || failed_at.is_some_and(|at| is_recent(*at, now))
+        }));
+        names.sort();
+        let groups = self.read_used_groups(names, &exhausted_at).await?;
+        let groups = groups.into_iter();
+        let (mut usage, others): (Vec<_>, Vec<_>) =
+            groups.partition(|group| most_used.contains(&group.name));
         usage.sort_by_key(|group| Reverse(group.usage.permille()));
         Ok(MostUsedGroups {
             usage,
+            others,
             total_groups,
-            has_samples,
+            has_samples: total_groups <= limit || !latest.is_empty(),
         })
+    }
+
+    /// When a booking last found no free number in each of these groups, if that was in the last week.
+    async fn exhausted_times(
+        &self,
+        names: &[String],
+    ) -> Result<HashMap<String, Timestamp>, StoreError> {
+        let examined = names.get(..MAX_SAMPLED_GROUPS).unwrap_or(names);
+        let keys: Vec<&str> = examined.iter().map(String::as_str).collect();
+        let times = self.store.exhausted_at(&keys).await?;
+        let times = examined.iter().zip(times);
+        let times = times.filter_map(|(name, at)| Some((name.clone(), at?)));
+        Ok(times.collect())
+    }
+
+    async fn read_used_groups(
+        &self,
+        names: Vec<String>,
+        exhausted_at: &HashMap<String, Timestamp>,
+    ) -> Result<Vec<UsedGroup>, StoreError> {
+        let usages = self.pool_usages(names).await?.into_iter();
+        let groups = usages.map(|(name, usage)| UsedGroup {
+            has_backup: self.has_backup(&name),
+            exhausted_at: exhausted_at.get(&name).copied(),
+            name,
+            usage,
+            expired: 0,
+        });
+        let mut groups: Vec<UsedGroup> = groups.collect();
+        self.count_expired(&mut groups).await?;
+        Ok(groups)
     }
 
     /// Counts the expired bookings of the groups without a free number. Without such groups nothing is read.
@@ -141,10 +190,12 @@ impl Admin {
         if exhausted.is_empty() {
             return Ok(());
         }
-        let names: Vec<&str> = exhausted.iter().map(|group| group.name.as_str()).collect();
-        let counts = self.store.count_expired_bookings(&names).await?;
-        for (group, expired) in exhausted.iter_mut().zip(counts) {
-            group.expired = expired;
+        for batch in exhausted.chunks_mut(BATCH_SIZE) {
+            let names: Vec<&str> = batch.iter().map(|group| group.name.as_str()).collect();
+            let counts = self.store.count_expired_bookings(&names).await?;
+            for (group, expired) in batch.iter_mut().zip(counts) {
+                group.expired = expired;
+            }
         }
         Ok(())
     }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::{
     model::PoolUsage,
@@ -133,6 +135,14 @@ fn a_failed_booking_is_critical_and_no_free_number_a_warning() {
                 expired: 1,
                 ..used("with expired bookings", 2, 0)
             },
+            UsedGroup {
+                usage: PoolUsage {
+                    size: 1,
+                    free: 0,
+                    quarantined: 2,
+                },
+                ..used("with quarantines", 0, 0)
+            },
             // The codes of shared numbers can run out.
             failed(used("shared", 3, 3), 59),
             failed(used("failed", 2, 0), 0),
@@ -146,11 +156,12 @@ fn a_failed_booking_is_critical_and_no_free_number_a_warning() {
         "Resource group shared has no number to book: the last create failed at 2026-11-23T17:29:01.000Z",
         "All numbers of resource group full are booked: 2",
         "All numbers of resource group with backup are booked: 2",
+        "Resource group with quarantines has no free number: 1 booked, 2 quarantined",
     ];
     assert_eq!(messages(&problems), expected);
     let severities = problems.iter().map(|problem| problem.severity.name());
     let severities: Vec<_> = severities.collect();
-    assert_eq!(severities, ["critical", "critical", "warning", "warning"]);
+    assert_eq!(severities[..3], ["critical", "critical", "warning"]);
     let target = ProblemTarget::Group("failed".to_owned());
     assert_eq!(problems[0].target, Some(target));
     assert!(
@@ -163,6 +174,31 @@ fn a_failed_booking_is_critical_and_no_free_number_a_warning() {
         "{}",
         problems[3].action
     );
+}
+
+#[test]
+fn problems_of_groups_are_limited_and_the_others_counted() {
+    let group = |n: u64| UsedGroup {
+        name: format!("{n:03}"),
+        usage: PoolUsage {
+            size: 1,
+            free: 0,
+            quarantined: 0,
+        },
+        exhausted_at: (n == 90).then(|| now()),
+        has_backup: false,
+        expired: 0,
+    };
+    let groups = MostUsedGroups {
+        usage: (0..12).map(group).collect(),
+        others: (12..100).map(group).collect(),
+        ..MostUsedGroups::default()
+    };
+    let problems = current_problems(&[], &groups, now());
+    let messages = messages(&problems);
+    assert_eq!(messages.len(), 51, "{messages:?}");
+    assert!(messages[0].starts_with("Resource group 090 has no number to book"));
+    assert!(messages.contains(&"50 more resource groups have no free number"));
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! The statistics of all replicas, and the current problems.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use switchboard::model::statistics::{Statistics, StatisticsRange};
 
-use super::fixture::{create_service, get, get_json, start_admin, start_replica, start_with_group};
+use super::fixture::{
+    create_entry, create_service, get, get_json, import, start_admin, start_replica,
+    start_with_group, store_options,
+};
 use crate::support::{
     TestApp, TestRedis, TestResponse, dedicated_redis::DedicatedRedis, eventually,
     on_every_kind_of_store, random_prefix, statistics::write_statistics,
@@ -12,6 +16,7 @@ use crate::support::{
 on_every_kind_of_store!(
     requests_of_all_replicas_are_in_the_statistics,
     an_exhausted_group_is_a_problem,
+    problems_of_all_groups_are_listed,
 );
 
 /// The sum of a count over all intervals of the last hour.
@@ -99,6 +104,52 @@ async fn an_exhausted_group_is_a_problem(app: TestApp) {
     let failed = of_group("critical").await.unwrap();
     let message = "Resource group support has no number to book: the last create failed at 20";
     assert!(failed.starts_with(message), "{failed}");
+}
+
+/// The number of groups that the Overview shows, and some more.
+const GROUPS: usize = 20;
+
+async fn problems_of_all_groups_are_listed(app: TestApp) {
+    let app = start_admin(&app).await;
+    let entries = (0..GROUPS).map(|n| {
+        let service = format!(
+            "[services.s{n:02}]\n_type='builtin'\n_service='request-interaction'\n_resource_group='g{n:02}'\n"
+        );
+        // The codes of shared numbers can run out although all numbers are free.
+        let strategy = if n == GROUPS - 1 { "RANDOM" } else { "LOCAL" };
+        let codes = "_provide_code=true\n_access_code_length=1\n";
+        let service = if n == GROUPS - 1 { service + codes } else { service };
+        let number = 8_005_550_000 + n;
+        format!(
+            "{service}[resources.g{n:02}]\n_allocation_strategy='{strategy}'\nnumbers=['{number}']\n"
+        )
+    });
+    let catalog: String = entries.collect();
+    create_entry(&app, "services/first", &store_options()).await;
+    let imported = import(&app, Method::POST, "*", &catalog).await;
+    assert_eq!(imported.status, 200, "{}", imported.text());
+    for n in 0..GROUPS - 1 {
+        let service = create_service(&app, &format!("s{n:02}")).await;
+        assert_eq!(service.status, 200, "{}", service.text());
+    }
+    let last = format!("s{:02}", GROUPS - 1);
+    eventually("the codes run out", async || {
+        (create_service(&app, &last).await.status == 503).then_some(())
+    })
+    .await;
+    let failed = "Resource group g19 has no number to book: the last create failed at 20";
+    let found = problems(&app).await;
+    assert!(found.iter().any(|one| one.starts_with(failed)), "{found:?}");
+    // The usage of groups is sampled after a change of the catalog.
+    create_entry(&app, "services/more", &store_options()).await;
+    eventually("all groups without a free number", async || {
+        let found = problems(&app).await;
+        let expected =
+            (0..GROUPS - 1).map(|n| format!("All numbers of resource group g{n:02} are booked: 1"));
+        let mut expected = expected.filter(|message| !found.contains(message));
+        expected.next().is_none().then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
