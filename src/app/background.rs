@@ -208,9 +208,11 @@ impl BackgroundTasks {
         self.tasks.push(tokio::spawn(heartbeats));
     }
 
-    /// Adds samples of `metrics` to the statistics of all replicas, if there is a console that shows them.
+    /// Adds samples of `metrics`, if they are recorded, to the statistics of all replicas, if there is a console that shows
+    /// them.
     pub(super) fn sample_statistics(&mut self, settings: &Settings, metrics: &Metrics) {
         if settings.is_admin_enabled() {
+            let metrics = settings.metrics.enabled.then_some(metrics);
             let sampler = StatisticsSampler::new(metrics, self.cleanup.clone());
             self.tasks
                 .push(tokio::spawn(sampler.run(Arc::clone(&self.store))));

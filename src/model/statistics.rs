@@ -100,7 +100,8 @@ impl StatisticsRange {
 /// Statistics of an interval, or totals since the start of a replica.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// The number of samples, each of one replica.
+    /// The number of samples with counts, each of one replica. Without any, the counts are unknown: the replicas record
+    /// no metrics.
     pub samples: u64,
     /// Responses with a status below 400.
     pub successes: u64,

@@ -63,7 +63,8 @@ struct IntervalResponse {
     /// The start of the interval
     #[schema(format = DateTime)]
     start: String,
-    /// The number of samples; a running replica adds one every 10 seconds
+    /// The number of samples with counts; a running replica adds one every 10 seconds. 0 if the replicas record no metrics:
+    /// then the counts of this interval are not known
     samples: u64,
     /// Responses with a status below 400
     successes: u64,

@@ -1,5 +1,7 @@
 //! The statistics in the embedded store.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::MemoryStore;
@@ -13,9 +15,13 @@ use crate::{
 
 #[async_trait]
 impl StatisticsStore for MemoryStore {
-    async fn add_statistics(&self, sample: &Statistics) -> Result<Timestamp, StoreError> {
+    async fn add_statistics(
+        &self,
+        sample: &Statistics,
+        age: Duration,
+    ) -> Result<Timestamp, StoreError> {
         let now = self.clock.now();
-        self.state().statistics.add(sample, now);
+        self.state().statistics.add(sample, now.before(age));
         Ok(now)
     }
 

@@ -1,6 +1,6 @@
 //! The statistics of all replicas in Redis: a hash for each range, with a field for each slot of the ring.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 use redis::cmd;
@@ -26,11 +26,16 @@ fn parse_slot(slot: &str) -> Option<(Timestamp, Statistics)> {
 
 #[async_trait]
 impl StatisticsStore for RedisStore {
-    async fn add_statistics(&self, sample: &Statistics) -> Result<Timestamp, StoreError> {
+    async fn add_statistics(
+        &self,
+        sample: &Statistics,
+        age: Duration,
+    ) -> Result<Timestamp, StoreError> {
         let rings = StatisticsRange::ALL.map(|range| self.keys.statistics(range));
         let mut call = evalsha(&ADD_STATISTICS, &rings);
-        // Samples are added at the end of an interval.
-        call.arg(&sample.encode()).arg(millis(SAMPLE_INTERVAL / 2));
+        // Samples are taken at the end of an interval.
+        call.arg(&sample.encode())
+            .arg(millis(age + SAMPLE_INTERVAL / 2));
         for range in StatisticsRange::ALL {
             call.arg(millis(range.interval())).arg(range.slots());
         }

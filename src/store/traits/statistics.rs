@@ -1,5 +1,7 @@
 //! Statistics of all replicas over the last hour and the last day.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::model::{
@@ -11,9 +13,14 @@ use crate::store::Clock;
 /// The store of the statistics, in a ring of bounded size for each range. A restart of replicas does not change them.
 #[async_trait]
 pub trait StatisticsStore: Clock {
-    /// Merges a sample of the last [`SAMPLE_INTERVAL`](crate::model::statistics::SAMPLE_INTERVAL) into the statistics of
-    /// all ranges. Returns the time at which it was added. One round trip.
-    async fn add_statistics(&self, sample: &Statistics) -> Result<Timestamp, StoreError>;
+    /// Merges a sample that was taken `age` ago into the statistics of all ranges. It belongs to the
+    /// [`SAMPLE_INTERVAL`](crate::model::statistics::SAMPLE_INTERVAL) before that; `age` is much shorter than each range.
+    /// Returns the time at which it was added. One round trip.
+    async fn add_statistics(
+        &self,
+        sample: &Statistics,
+        age: Duration,
+    ) -> Result<Timestamp, StoreError>;
 
     /// Returns the statistics of the complete intervals of a range. One round trip.
     async fn statistics(&self, range: StatisticsRange) -> Result<StatisticsHistory, StoreError>;

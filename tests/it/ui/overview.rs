@@ -5,10 +5,12 @@ use switchboard::model::statistics::{Statistics, StatisticsRange};
 use super::{
     browser::inspect_page,
     browser_fixture::{ADMIN_SETTINGS, BrowserFixture, HOME, in_a_browser, sign_in},
-    fixture::AdminSession,
+    fixture::{AdminSession, between},
 };
 use crate::{
-    api::admin::fixture::{create_service, start_admin, start_with_group},
+    api::admin::fixture::{
+        create_service, get_json, start_admin, start_admin_with, start_with_group,
+    },
     support::{
         TestApp, TestRedis, browser::Browser, dedicated_redis::DedicatedRedis, eventually,
         random_prefix, statistics::write_statistics,
@@ -188,6 +190,30 @@ async fn an_overview_without_problems_and_samples_says_so() {
     for title in CHARTS {
         assert!(page.contains(&format!("<h3>{title}</h3>")), "{title}");
     }
+}
+
+#[tokio::test]
+async fn without_metrics_the_charts_have_no_data_about_requests() {
+    let app = TestApp::on_memory().await;
+    let app = start_admin_with(&app, &[("metrics.enabled", "false")]).await;
+    app.create("a=1").await;
+    let session = AdminSession::sign_in(&app).await;
+    let page = eventually("the first sample", async || {
+        let page = session.page("").await;
+        page.contains("<svg class=\"trend\"").then_some(page)
+    })
+    .await;
+    assert!(page.contains("No data about requests, latencies and failed matches"));
+    let chart = |id: &str| between(&page, &format!("id=\"chart-{id}\""), "</figure>");
+    for id in ["requests", "latency", "failed-matches"] {
+        let chart = chart(id);
+        assert!(chart.contains(": no data"), "{chart}");
+        assert!(!chart.contains("<polyline"), "{chart}");
+    }
+    assert!(chart("services").contains("<polyline"), "{page}");
+    let history = get_json(&app, "statistics").await;
+    assert_eq!(history["intervals"][0]["samples"], 0, "{history}");
+    assert_eq!(history["intervals"][0]["active_services"], 1);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::{
     http::{ApiError, AppState, admin_api},
     model::{
         Timestamp,
-        statistics::{Latencies, StatisticsHistory, StatisticsRange},
+        statistics::{Latencies, Statistics, StatisticsHistory, StatisticsRange},
     },
 };
 
@@ -25,6 +25,8 @@ pub(super) struct Charts {
     all: Vec<Chart>,
     problem: Option<String>,
     has_samples: bool,
+    /// Whether a replica records metrics.
+    has_counts: bool,
 }
 
 impl Charts {
@@ -38,6 +40,7 @@ impl Charts {
                 all: Vec::new(),
                 problem: Some(error.to_string()),
                 has_samples: false,
+                has_counts: false,
             },
         }
     }
@@ -55,15 +58,18 @@ impl Charts {
 impl From<&StatisticsHistory> for Charts {
     fn from(history: &StatisticsHistory) -> Self {
         let interval = history.range.interval();
-        let per_second = |count| Some(count_to_f64(count) / interval.as_secs_f64());
-        let per_minute = |count| per_second(count).map(|rate| rate * 60.0);
+        // Without metrics, the counts are unknown, not 0.
+        let per_second = |at: &Statistics, count| {
+            (at.samples > 0).then(|| count_to_f64(count) / interval.as_secs_f64())
+        };
+        let per_minute = |at: &Statistics, count| per_second(at, count).map(|rate| rate * 60.0);
         let millis = |latencies: Latencies, permille| Some(latencies.quantile(permille)? * 1e3);
         let chart = |id, title, unit| Chart::new(id, title, unit, history);
         let charts = [
             chart("requests", "Requests by outcome", Unit::PerSecond)
-                .line("2xx, 3xx", |at| per_second(at.successes))
-                .line("4xx", |at| per_second(at.client_errors))
-                .line("5xx", |at| per_second(at.server_errors)),
+                .line("2xx, 3xx", |at| per_second(at, at.successes))
+                .line("4xx", |at| per_second(at, at.client_errors))
+                .line("5xx", |at| per_second(at, at.server_errors)),
             chart("latency", "Latency of requests", Unit::Millis)
                 .line("p50", |at| millis(at.requests, 500))
                 .line("p99", |at| millis(at.requests, 990)),
@@ -72,7 +78,7 @@ impl From<&StatisticsHistory> for Charts {
             chart("bookings", "Bookings", Unit::Count)
                 .line("booked numbers", |at| at.bookings.map(count_to_f64)),
             chart("failed-matches", "Failed matches", Unit::PerMinute)
-                .line("no booking", |at| per_minute(at.failed_matches)),
+                .line("no booking", |at| per_minute(at, at.failed_matches)),
             chart("cleanup", "Cleanup lag", Unit::Seconds).line("largest", |at| {
                 at.cleanup_lag().map(|lag| lag.as_secs_f64())
             }),
@@ -88,6 +94,7 @@ impl From<&StatisticsHistory> for Charts {
             all: charts.into(),
             problem: None,
             has_samples: !history.intervals.is_empty(),
+            has_counts: history.intervals.iter().any(|(_, at)| at.samples > 0),
         }
     }
 }

@@ -14,10 +14,10 @@ pub(in crate::store::memory) struct StatisticsTable(
 );
 
 impl StatisticsTable {
-    /// Merges a sample that is added at `now`, and removes intervals that are no longer in their range.
-    pub(in crate::store::memory) fn add(&mut self, sample: &Statistics, now: Timestamp) {
-        // Samples are added at the end of an interval.
-        let sampled_at = now.before(SAMPLE_INTERVAL / 2);
+    /// Merges a sample that was taken at this time, and removes intervals that are no longer in their range.
+    pub(in crate::store::memory) fn add(&mut self, sample: &Statistics, taken_at: Timestamp) {
+        // Samples are taken at the end of an interval.
+        let sampled_at = taken_at.before(SAMPLE_INTERVAL / 2);
         for (range, intervals) in StatisticsRange::ALL.iter().zip(&mut self.0) {
             let start = range.interval_start(sampled_at);
             intervals.entry(start).or_default().merge(sample);

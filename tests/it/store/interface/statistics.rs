@@ -1,5 +1,7 @@
 //! Statistics of all replicas in rings, and when a group was last exhausted.
 
+use std::time::Duration;
+
 use redis::{AsyncCommands, cmd};
 use switchboard::{
     model::{
@@ -20,6 +22,7 @@ use crate::support::{
 
 on_every_store!(
     samples_of_an_interval_are_merged,
+    a_late_sample_belongs_to_its_own_interval,
     an_exhausted_group_has_the_time_of_the_last_failed_booking,
 );
 
@@ -39,14 +42,37 @@ fn sample(successes: u64, services: Option<u64>) -> Statistics {
 async fn add_two(store: &dyn StatisticsStore) -> Timestamp {
     let start =
         |at: Timestamp| StatisticsRange::Hour.interval_start(at.before(SAMPLE_INTERVAL / 2));
-    let first = store.add_statistics(&sample(3, Some(7))).await.unwrap();
-    let second = store.add_statistics(&sample(4, None)).await.unwrap();
+    let first = store
+        .add_statistics(&sample(3, Some(7)), Duration::ZERO)
+        .await
+        .unwrap();
+    let second = store
+        .add_statistics(&sample(4, None), Duration::ZERO)
+        .await
+        .unwrap();
     if start(first) == start(second) {
         return start(first);
     }
-    let third = store.add_statistics(&sample(3, Some(7))).await.unwrap();
+    let third = store
+        .add_statistics(&sample(3, Some(7)), Duration::ZERO)
+        .await
+        .unwrap();
     assert_eq!(start(second), start(third));
     start(third)
+}
+
+async fn a_late_sample_belongs_to_its_own_interval(store: &dyn StatisticsStore) {
+    let age = Duration::from_secs(600);
+    let at = store
+        .add_statistics(&sample(9, Some(1)), age)
+        .await
+        .unwrap();
+    let taken = at.before(age + SAMPLE_INTERVAL / 2);
+    for range in StatisticsRange::ALL {
+        let history = store.statistics(range).await.unwrap();
+        let [(start, merged)] = history.intervals.try_into().unwrap();
+        assert_eq!((start, merged.successes), (range.interval_start(taken), 9));
+    }
 }
 
 async fn samples_of_an_interval_are_merged(store: &dyn StatisticsStore) {
@@ -160,7 +186,11 @@ async fn rings_in_redis_are_bounded_and_expire() {
         // The interval in progress has a slot of its own, so all complete ones are read.
         assert_eq!(starts.len(), range.intervals() as usize);
     }
-    redis.store.add_statistics(&sample(1, None)).await.unwrap();
+    redis
+        .store
+        .add_statistics(&sample(1, None), Duration::ZERO)
+        .await
+        .unwrap();
     for range in StatisticsRange::ALL {
         let key = ring_key(&redis.prefix, range);
         let fields: usize = connection.hlen(&key).await.unwrap();
@@ -195,7 +225,11 @@ async fn statistics_before_the_range_and_of_other_versions_are_skipped() {
     let _: () = connection.hset(&key, slot, later).await.unwrap();
     let history = redis.store.statistics(range).await.unwrap();
     assert_eq!(history.intervals, []);
-    redis.store.add_statistics(&sample(5, None)).await.unwrap();
+    redis
+        .store
+        .add_statistics(&sample(5, None), Duration::ZERO)
+        .await
+        .unwrap();
     let now = redis.store.now().unwrap();
     let history = eventually("a sample is complete", async || {
         let history = redis.store.statistics(range).await.unwrap();
