@@ -17,7 +17,7 @@ use crate::{
         },
         path, response,
     },
-    model::ListedBooking,
+    model::{ListedBooking, Page, PoolUsage},
 };
 
 /// A booking of an access number for a service
@@ -89,6 +89,21 @@ impl From<ListedBooking> for BookingResponse {
     }
 }
 
+impl BookingPageResponse {
+    fn new(group: String, usage: PoolUsage, page: Page<ListedBooking>) -> Self {
+        let next = page.next.as_ref().map(format_cursor);
+        let bookings = page.entries.into_iter().map(BookingResponse::from);
+        Self {
+            group,
+            size: usage.size,
+            free: usage.free,
+            quarantined: usage.quarantined,
+            bookings: bookings.collect(),
+            next,
+        }
+    }
+}
+
 /// `GET /genesys/1/admin/groups/{group}/bookings`; `?number=` only those of one number
 #[utoipa::path(
     get,
@@ -114,18 +129,7 @@ pub(in crate::http) async fn list_bookings(
     let (admin, number) = (admin_service(&state)?, query.text("number"));
     let page = admin.list_bookings(&group, number, after.as_ref(), limit);
     let (page, usage) = (page.await?, admin.pool_usage(&group).await?);
-    response::json_from(&BookingPageResponse {
-        group,
-        size: usage.size,
-        free: usage.free,
-        quarantined: usage.quarantined,
-        bookings: page
-            .entries
-            .into_iter()
-            .map(BookingResponse::from)
-            .collect(),
-        next: page.next.as_ref().map(format_cursor),
-    })
+    response::json_from(&BookingPageResponse::new(group, usage, page))
 }
 
 /// `DELETE /genesys/1/admin/groups/{group}/bookings/{booking}`

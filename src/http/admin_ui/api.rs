@@ -60,17 +60,13 @@ pub(super) async fn show_api_docs(
     let list = ListQuery::parse(&SPEC, &body::parse_query(&state, &request)?)?;
     let mut operations = document.operations();
     operations.retain(|operation| matches(operation, list.filter("q")));
-    let schemas = if list.is_filtered() {
-        Vec::new()
-    } else {
-        document.schemas()
-    };
+    let schemas = (!list.is_filtered()).then(|| document.schemas());
     ok_page(&ApiDocsPage {
         layout: Layout::new(&session, "api", "API reference"),
         list,
         found: operations.len(),
         groups: by_tag(&operations).collect(),
-        schemas,
+        schemas: schemas.unwrap_or_default(),
         base_url: base_url(&request, &state.trusted_proxies),
     })
 }

@@ -70,13 +70,22 @@ pub(super) async fn get_asset(request: HttpRequest) -> PageResult {
     let asset = ASSETS.iter().find(|(known, _, _)| *known == name);
     let not_found = || PageError::from(ApiError::NotFound(request.path().to_owned()));
     let (_, content_type, text) = asset.ok_or_else(not_found)?;
+    asset_response(&request, content_type, text)
+}
+
+/// The response with an asset, or 304 if the browser has it.
+fn asset_response(
+    request: &HttpRequest,
+    content_type: &'static str,
+    text: &'static str,
+) -> PageResult {
     let etag_value = format!("\"{:016x}\"", stable_hash(text.as_bytes()));
-    let mut response = if etag::matches_weak(&request, &IF_NONE_MATCH, &etag_value) {
+    let mut response = if etag::matches_weak(request, &IF_NONE_MATCH, &etag_value) {
         response::without_body(StatusCode::NOT_MODIFIED).finish()
     } else {
         response::with_default_headers(StatusCode::OK)
-            .insert_header((CONTENT_TYPE, *content_type))
-            .body(*text)
+            .insert_header((CONTENT_TYPE, content_type))
+            .body(text)
     };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

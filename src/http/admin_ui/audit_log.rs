@@ -40,6 +40,17 @@ struct AuditLogTemplate {
 }
 
 impl AuditLogTemplate {
+    fn new(session: &SignedIn, list: ListQuery, page: &AuditLogPage) -> Self {
+        let (events, next) = (&page.events, page.next.as_deref());
+        Self {
+            layout: Layout::new(session, "audit-log", "Audit log"),
+            pager: list.cursor_pager(events.len(), next, None, list.is_filtered()),
+            events: events.iter().map(AuditEventView::from_json).collect(),
+            searched: page.searched,
+            list,
+        }
+    }
+
     /// Whether the log has no events at all.
     fn is_empty(&self) -> bool {
         self.events.is_empty() && !self.list.is_filtered() && self.pager.first.is_none()
@@ -137,18 +148,7 @@ pub(super) async fn show_audit_log(
     let page = admin
         .audit_events(&filter(&list), after, list.limit)
         .await?;
-    let AuditLogPage {
-        events,
-        searched,
-        next,
-    } = page;
-    ok_page(&AuditLogTemplate {
-        layout: Layout::new(&session, "audit-log", "Audit log"),
-        pager: list.cursor_pager(events.len(), next.as_deref(), None, list.is_filtered()),
-        events: events.iter().map(AuditEventView::from_json).collect(),
-        searched,
-        list,
-    })
+    ok_page(&AuditLogTemplate::new(&session, list, &page))
 }
 
 fn filter(list: &ListQuery) -> AuditFilter {

@@ -81,12 +81,7 @@ pub(super) async fn show_bookings(
     let query = body::parse_query(&state, &request)?;
     let list = ListQuery::parse(&SPEC, &query)?;
     let admin = admin_api::admin_service(&state)?;
-    let ((bookings, pager), has_unread_bookings) = if list.filter("number").is_empty() {
-        (bookings_by_end(admin, &list, &query).await?, false)
-    } else {
-        let (found, has_unread_bookings) = bookings_of_number(admin, &list).await?;
-        (list.paginate(found), has_unread_bookings)
-    };
+    let (bookings, pager, has_unread_bookings) = find_bookings(admin, &list, &query).await?;
     ok_page(&BookingsPage {
         layout: Layout::new(&session, "bookings", "Bookings"),
         list,
@@ -98,6 +93,21 @@ pub(super) async fn show_bookings(
 }
 
 type GroupBooking = (String, ListedBooking);
+
+/// A page of the bookings that match the filters, and whether there are more than [`MAX_SEARCHED`].
+async fn find_bookings(
+    admin: &Admin,
+    list: &ListQuery,
+    query: &FormData,
+) -> Result<(Vec<GroupBooking>, Pager, bool), ApiError> {
+    if list.filter("number").is_empty() {
+        let (bookings, pager) = bookings_by_end(admin, list, query).await?;
+        return Ok((bookings, pager, false));
+    }
+    let (found, has_unread_bookings) = bookings_of_number(admin, list).await?;
+    let (bookings, pager) = list.paginate(found);
+    Ok((bookings, pager, has_unread_bookings))
+}
 
 /// A page of the bookings of all groups, or of the selected one.
 async fn bookings_by_end(

@@ -95,15 +95,7 @@ pub(super) async fn save_entry(
     payload: Payload,
 ) -> PageResult {
     let ((table, name), form) = read_entry_form(&state, &session, &request, payload).await?;
-    // After a conflict, the revision to overwrite.
-    let overwritten = Some(form.text("overwrite")).filter(|revision| !revision.is_empty());
-    let revision = overwritten
-        .unwrap_or_else(|| form.text("revision"))
-        .to_owned();
-    let condition = match revision.as_str() {
-        DELETED_REVISION => Precondition::MustNotExist,
-        _ => Precondition::IfMatch(vec![revision.clone()]),
-    };
+    let (revision, condition) = replaced_revision(&form);
     let current = current_options(admin_api::admin_service(&state)?, (table, name.clone())).await?;
     let draft = EntryDraft {
         name: Some(name),
@@ -112,6 +104,18 @@ pub(super) async fn save_entry(
         ..EntryDraft::new(table)
     };
     draft.save(&state, &session, &request, &condition).await
+}
+
+/// The revision that a form replaces, and the condition for it.
+fn replaced_revision(form: &Form) -> (String, Precondition) {
+    // After a conflict, the revision to overwrite.
+    let overwritten = Some(form.text("overwrite")).filter(|revision| !revision.is_empty());
+    let revision = overwritten.unwrap_or_else(|| form.text("revision"));
+    let condition = match revision {
+        DELETED_REVISION => Precondition::MustNotExist,
+        _ => Precondition::IfMatch(vec![revision.to_owned()]),
+    };
+    (revision.to_owned(), condition)
 }
 
 /// `POST /genesys/1/admin/ui/services/{name}/delete`, `POST /genesys/1/admin/ui/groups/{name}/delete`

@@ -17,7 +17,7 @@ use crate::{
     http::{ApiError, AppState, admin_api, body, path},
     model::{PoolUsage, Table},
     service::{
-        Admin, CatalogEntry, EntryOrigin, MAX_SAMPLED_GROUPS, OptionValue, ServicePreset,
+        Admin, CatalogEntry, EntryOrigin, FormData, MAX_SAMPLED_GROUPS, OptionValue, ServicePreset,
         preset_of, presets,
     },
 };
@@ -59,6 +59,46 @@ struct EntriesPage {
 }
 
 impl EntriesPage {
+    /// Reads the page of a query.
+    async fn load(
+        admin: &Admin,
+        session: &SignedIn,
+        table: Table,
+        query: &FormData,
+    ) -> Result<Self, ApiError> {
+        let spec = match table {
+            Table::Services => &SERVICES,
+            Table::Resources => &GROUPS,
+        };
+        let list = ListQuery::parse(spec, query)?;
+        let (_, entries) = admin.list_entries(table).await?;
+        let mut rows: Vec<EntryRow> = entries.into_iter().map(EntryRow::new).collect();
+        let (is_empty, types) = (rows.is_empty(), types(&rows));
+        rows.retain(|row| row.matches(&list));
+        let is_by_usage = list.order().0 == "usage";
+        let has_unread_usage = is_by_usage && rows.len() > MAX_SAMPLED_GROUPS;
+        if is_by_usage {
+            add_usage(admin, session, table, &mut rows).await?;
+        }
+        sort(&mut rows, &list);
+        let (mut rows, pager) = list.paginate(rows);
+        if !is_by_usage {
+            add_usage(admin, session, table, &mut rows).await?;
+        }
+        Ok(Self {
+            layout: Layout::new(session, menu_section(table), list_title(table)),
+            table,
+            list,
+            pager,
+            rows,
+            types,
+            is_empty,
+            has_unread_usage,
+            presets: presets(),
+            flash: "",
+        })
+    }
+
     fn are_services(&self) -> bool {
         self.table == Table::Services
     }
@@ -144,42 +184,12 @@ pub(super) async fn list_entries(
     session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
-    let (admin, table) = (
-        admin_api::admin_service(&state)?,
-        path::page_table(&request)?,
-    );
+    let table = path::page_table(&request)?;
     let query = body::parse_query(&state, &request)?;
-    let spec = match table {
-        Table::Services => &SERVICES,
-        Table::Resources => &GROUPS,
-    };
-    let list = ListQuery::parse(spec, &query)?;
-    let (_, entries) = admin.list_entries(table).await?;
-    let mut rows: Vec<EntryRow> = entries.into_iter().map(EntryRow::new).collect();
-    let (is_empty, types) = (rows.is_empty(), types(&rows));
-    rows.retain(|row| row.matches(&list));
-    let is_by_usage = list.order().0 == "usage";
-    let has_unread_usage = is_by_usage && rows.len() > MAX_SAMPLED_GROUPS;
-    if is_by_usage {
-        add_usage(admin, &session, table, &mut rows).await?;
-    }
-    sort(&mut rows, &list);
-    let (mut rows, pager) = list.paginate(rows);
-    if !is_by_usage {
-        add_usage(admin, &session, table, &mut rows).await?;
-    }
-    ok_page(&EntriesPage {
-        layout: Layout::new(&session, menu_section(table), list_title(table)),
-        table,
-        list,
-        pager,
-        rows,
-        types,
-        is_empty,
-        has_unread_usage,
-        presets: presets(),
-        flash: flash_message(&query, &FLASH_MESSAGES),
-    })
+    let admin = admin_api::admin_service(&state)?;
+    let mut page = EntriesPage::load(admin, &session, table, &query).await?;
+    page.flash = flash_message(&query, &FLASH_MESSAGES);
+    ok_page(&page)
 }
 
 /// The types of all entries, sorted.

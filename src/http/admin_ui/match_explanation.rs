@@ -17,7 +17,7 @@ use crate::{
         body,
     },
     model::{FailedMatch, FailedMatchPage, MatchFailure},
-    service::{ExplainedBooking, FieldValue, FormData, MatchExplanation},
+    service::{AdminError, ExplainedBooking, FieldValue, FormData, MatchExplanation},
 };
 
 /// The fields of the form: the parameters of a match.
@@ -77,6 +77,20 @@ impl MatchExplanationPage {
         format!("&_access_number={}", percent_encode(&self.access_number))
     }
 
+    /// Adds an explanation, or the error.
+    fn set_result(&mut self, explained: Result<MatchExplanation, AdminError>) -> StatusCode {
+        match explained.map_err(ApiError::from) {
+            Ok(explanation) => {
+                self.explanation = Some(explanation);
+                StatusCode::OK
+            }
+            Err(error) => {
+                self.problem = error.to_string();
+                error.status_code()
+            }
+        }
+    }
+
     /// The page with the fields of `form`, and the failed matches of a page of `query`.
     async fn load(
         state: &AppState,
@@ -122,27 +136,22 @@ pub(super) async fn explain_match(
     payload: Payload,
 ) -> PageResult {
     let form = Form::read(&state, &session, &request, payload).await?;
-    let mut call = FormData::default();
-    for name in FIELDS {
-        let text = form.text(name).trim().to_owned();
-        // Fields that are not filled in are no parameters.
-        if text.is_empty() {
-            continue;
-        }
-        call.insert(name.to_owned(), FieldValue::Text(text));
-    }
+    let call = call_parameters(&form);
     let explained = admin_api::admin_service(&state)?.explain_match(&call).await;
     let mut page =
         MatchExplanationPage::load(&state, &session, &FormData::default(), &call).await?;
-    let status = match explained.map_err(ApiError::from) {
-        Ok(explanation) => {
-            page.explanation = Some(explanation);
-            StatusCode::OK
-        }
-        Err(error) => {
-            page.problem = error.to_string();
-            error.status_code()
-        }
-    };
+    let status = page.set_result(explained);
     render(status, &page)
+}
+
+/// The parameters of the call. Fields that are not filled in are no parameters.
+fn call_parameters(form: &Form) -> FormData {
+    let mut call = FormData::default();
+    for name in FIELDS {
+        let text = form.text(name).trim();
+        if !text.is_empty() {
+            call.insert(name.to_owned(), FieldValue::Text(text.to_owned()));
+        }
+    }
+    call
 }

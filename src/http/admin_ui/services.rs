@@ -1,6 +1,6 @@
 //! *Active services*, sorted by expiration time.
 
-use actix_web::{HttpRequest, web::Data};
+use actix_web::{HttpRequest, HttpResponse, web::Data};
 use askama::Template;
 
 use self::not_found::{SERVICES_PATH, service_not_found_page, service_url};
@@ -17,7 +17,7 @@ use crate::{
         body,
     },
     model::{ListedService, STORAGE_AREA, ServiceId, Timestamp},
-    service::{Admin, FormData, MAX_SEARCHED, ServiceSearch},
+    service::{Admin, FormData, MAX_SEARCHED, ServiceSearch, ServiceSearchResult},
 };
 
 pub(super) mod bulk;
@@ -73,6 +73,38 @@ struct ServicesPage {
 }
 
 impl ServicesPage {
+    /// The page of the services that a search found.
+    async fn load(
+        state: &AppState,
+        session: &SignedIn,
+        request: &HttpRequest,
+        list: ListQuery,
+        search: &ServiceSearch,
+        found: ServiceSearchResult,
+    ) -> Result<Self, ApiError> {
+        let admin = admin_api::admin_service(state)?;
+        let (count, now) = (admin.count_services().await?, state.services.now()?);
+        let page = found.page;
+        let next = page.next.as_ref().map(admin_api::format_cursor);
+        let total = (!list.is_filtered()).then(|| format!("about {}", format::format_count(count)));
+        let (services, total) = (page.services.into_iter(), total.as_deref());
+        Ok(Self {
+            layout: Layout::new(session, "active-services", "Active services"),
+            flash: flash_message(&body::parse_query(state, request)?, &FLASH_MESSAGES),
+            pager: list.cursor_pager(services.len(), next.as_deref(), total, !search.is_list()),
+            count,
+            services: services
+                .map(|entry| with_time_remaining(entry, now))
+                .collect(),
+            definitions: definitions(admin),
+            expires_before: expires_before(&list, search),
+            searched: page.searched,
+            has_unread_bookings: found.has_unread_bookings,
+            example: example_command(state, request),
+            list,
+        })
+    }
+
     /// Whether there is no active service.
     fn is_empty(&self) -> bool {
         self.services.is_empty()
@@ -107,56 +139,33 @@ pub(super) async fn list_services(
     let query = body::parse_query(&state, &request)?;
     let list = ListQuery::parse(&SPEC, &query)?;
     let id = list.only_filter("id").map(trim_ellipsis).map(str::to_owned);
-    if let Some(id) = &id {
-        let id = ServiceId::from(id.clone());
-        match state.services.describe(&id).await.map_err(ApiError::from) {
-            Ok(_) => return Ok(redirect_see_other(&service_url(&id))),
-            Err(ApiError::ServiceNotFound(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
+    let id = id.map(ServiceId::from);
+    if let Some(redirect) = redirect_to_service(&state, id.as_ref()).await? {
+        return Ok(redirect);
     }
-    let search = search(&list, &query)?;
-    let found = admin_api::admin_service(&state)?
-        .search_services(&search)
-        .await?;
-    if let Some(id) = id
-        && search.range.after.is_none()
-        && found.is_complete()
-    {
-        match found.page.services.as_slice() {
-            [] => return service_not_found_page(&session, &ServiceId::from(id)),
-            [one] => return Ok(redirect_see_other(&service_url(&one.id))),
-            _ => {}
-        }
+    let (admin, search) = (admin_api::admin_service(&state)?, search(&list, &query)?);
+    let found = admin.search_services(&search).await?;
+    let id = id.filter(|_| search.range.after.is_none() && found.is_complete());
+    match (id, found.page.services.as_slice()) {
+        (Some(id), []) => service_not_found_page(&session, &id),
+        (Some(_), [one]) => Ok(redirect_see_other(&service_url(&one.id))),
+        _ => ok_page(&ServicesPage::load(&state, &session, &request, list, &search, found).await?),
     }
-    let admin = admin_api::admin_service(&state)?;
-    let (count, now) = (admin.count_services().await?, state.services.now()?);
-    let page = found.page;
-    let next = page.next.as_ref().map(admin_api::format_cursor);
-    let total = (!list.is_filtered()).then(|| format!("about {}", format::format_count(count)));
-    let services = page.services.into_iter();
-    ok_page(&ServicesPage {
-        layout: Layout::new(&session, "active-services", "Active services"),
-        flash: flash_message(&query, &FLASH_MESSAGES),
-        pager: list.cursor_pager(
-            services.len(),
-            next.as_deref(),
-            total.as_deref(),
-            !search.is_list(),
-        ),
-        count,
-        services: services
-            .map(|entry| with_time_remaining(entry, now))
-            .collect(),
-        definitions: definitions(admin),
-        expires_before: expires_before(&list, &search),
-        searched: page.searched,
-        has_unread_bookings: found.has_unread_bookings,
-        example: state
-            .services
-            .example_command(&request_origin(&request), !state.api_keys.is_empty()),
-        list,
-    })
+}
+
+/// The redirect to the page of a service, if it exists.
+async fn redirect_to_service(
+    state: &AppState,
+    id: Option<&ServiceId>,
+) -> Result<Option<HttpResponse>, ApiError> {
+    let Some(id) = id else {
+        return Ok(None);
+    };
+    match state.services.describe(id).await.map_err(ApiError::from) {
+        Ok(_) => Ok(Some(redirect_see_other(&service_url(id)))),
+        Err(ApiError::ServiceNotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The search of the filters of the page. They are those of the admin API, except for the beginning of an id, which can be
@@ -193,10 +202,12 @@ fn definitions(admin: &Admin) -> Vec<String> {
     names
 }
 
-/// Scheme, host and port of the request.
-fn request_origin(request: &HttpRequest) -> String {
+/// A command that creates a service, with scheme, host and port of the request.
+fn example_command(state: &AppState, request: &HttpRequest) -> Option<String> {
     let connection = request.connection_info();
-    format!("{}://{}", connection.scheme(), connection.host())
+    let origin = format!("{}://{}", connection.scheme(), connection.host());
+    let requires_api_key = !state.api_keys.is_empty();
+    state.services.example_command(&origin, requires_api_key)
 }
 
 fn with_time_remaining(listed: ListedService, now: Timestamp) -> (ListedService, String) {

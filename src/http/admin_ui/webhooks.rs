@@ -16,7 +16,7 @@ use crate::{
         Table, Timestamp,
         webhook::{DeadLetter, EventId, Resend},
     },
-    service::Webhook,
+    service::{Admin, FormData, Webhook},
 };
 
 /// Messages after a redirect to the page of a webhook, or to the list.
@@ -51,6 +51,30 @@ struct WebhookPage {
     /// Whether this is the first page.
     is_first: bool,
     next: Option<String>,
+}
+
+impl WebhookPage {
+    /// The page with the dead letters of a query.
+    async fn load(
+        admin: &Admin,
+        session: &SignedIn,
+        name: &str,
+        query: &FormData,
+    ) -> Result<Self, ApiError> {
+        let after = admin_api::parse_cursor(query)?;
+        let limit = admin_api::page_size(query)?;
+        let webhook = admin.get_webhook(name).await?;
+        let page = admin.dead_letters(name, after.as_ref(), limit).await?;
+        Ok(Self {
+            layout: Layout::new(session, "webhooks", format!("Webhook {name}")),
+            flash: flash_message(query, &FLASH_MESSAGES),
+            webhook,
+            dead_letters: page.entries,
+            limit,
+            is_first: after.is_none(),
+            next: page.next.as_ref().map(admin_api::format_cursor),
+        })
+    }
 }
 
 impl Webhook {
@@ -107,26 +131,10 @@ pub(super) async fn show_webhook(
     session: SignedIn,
     request: HttpRequest,
 ) -> PageResult {
-    let (name, query) = (
-        path::page_name(&request)?,
-        body::parse_query(&state, &request)?,
-    );
-    let (after, limit) = (
-        admin_api::parse_cursor(&query)?,
-        admin_api::page_size(&query)?,
-    );
+    let name = path::page_name(&request)?;
+    let query = body::parse_query(&state, &request)?;
     let admin = admin_api::admin_service(&state)?;
-    let webhook = admin.get_webhook(&name).await?;
-    let page = admin.dead_letters(&name, after.as_ref(), limit).await?;
-    ok_page(&WebhookPage {
-        layout: Layout::new(&session, "webhooks", format!("Webhook {name}")),
-        flash: flash_message(&query, &FLASH_MESSAGES),
-        webhook,
-        dead_letters: page.entries,
-        limit,
-        is_first: after.is_none(),
-        next: page.next.as_ref().map(admin_api::format_cursor),
-    })
+    ok_page(&WebhookPage::load(admin, &session, &name, &query).await?)
 }
 
 /// `POST /genesys/1/admin/ui/webhooks/{endpoint}`: the field `action` is `test`, `resume`, `resend` (with `event`),

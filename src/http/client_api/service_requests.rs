@@ -93,23 +93,26 @@ pub(in crate::http) async fn send_request(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     state.services.memory().responses.check()?;
-    let id = path::service_id(&request)?;
-    let mut uploads = state.services.uploads(&id);
-    let mut prepared = state
-        .services
-        .prepare_request(id, path::service_request(&request)?)
-        .await?;
+    let services = &state.services;
+    let (id, name) = (
+        path::service_id(&request)?,
+        path::service_request(&request)?,
+    );
+    let mut uploads = services.uploads(&id);
+    let mut prepared = services.prepare_request(id, name).await?;
     if let Some(condition) = prepared.condition() {
         *condition = write_condition(&request)?;
     }
     let form_data = body::read_form_data(&state, &request, payload, &mut uploads).await?;
-    let origin = RequestOrigin {
-        propagated_headers: propagation::propagated_headers(&request),
-        address: public_address(&request, &state.trusted_proxies),
-    };
-    let response = state
-        .services
-        .send_request(prepared, form_data, uploads, origin)
-        .await?;
-    Ok(response.map_or_else(response::empty, response::json))
+    let origin = request_origin(&state, &request);
+    let response = services.send_request(prepared, form_data, uploads, origin);
+    Ok(response.await?.map_or_else(response::empty, response::json))
+}
+
+/// The data of the request that backends and chats receive.
+fn request_origin(state: &AppState, request: &HttpRequest) -> RequestOrigin {
+    RequestOrigin {
+        propagated_headers: propagation::propagated_headers(request),
+        address: public_address(request, &state.trusted_proxies),
+    }
 }

@@ -20,7 +20,7 @@ use crate::{
         },
     },
     model::ServiceId,
-    service::{FieldValue, FormData},
+    service::{Actor, FieldValue, FormData},
 };
 
 const URL: &str = "/genesys/1/admin/ui/selected/active-services";
@@ -55,33 +55,35 @@ pub(in crate::http::admin_ui) async fn change_services(
 ) -> PageResult {
     let form = Form::read(&state, &session, &request, payload).await?;
     let ids: Vec<ServiceId> = selected(&form)?.into_iter().map(ServiceId::from).collect();
-    let (admin, actor) = (
-        admin_api::admin_service(&state)?,
-        session.actor(&state, &request),
-    );
+    let actor = session.actor(&state, &request);
     match (form.text("action"), is_confirmed(&form)) {
-        ("delete", false) => {
-            let rows = ids.iter().map(to_row).collect();
-            ok_page(&DELETE.confirm_page(&session, &form, rows))
-        }
+        ("delete", false) => ok_page(&DELETE.confirm_page(&session, &form, to_rows(&ids))),
         ("delete", true) => {
+            let admin = admin_api::admin_service(&state)?;
             let result = admin.delete_services(ids, &actor).await;
             DELETE.result_page(&session, &form, result, to_row)
         }
         ("extend", false) => ok_page(&extend_page(&state, &session, &form, &ids)),
-        ("extend", true) => {
-            let result = admin
-                .set_service_ends(ids.clone(), &ttl_field(&form), &actor)
-                .await;
-            match result.map_err(ApiError::from) {
-                Ok(result) => EXTEND.result_page(&session, &form, result, to_row),
-                Err(error) => {
-                    let page = extend_page(&state, &session, &form, &ids);
-                    page.with_problem(&error, error.status_code())
-                }
-            }
-        }
+        ("extend", true) => extend_services(&state, &session, &form, ids, &actor).await,
         _ => Err(unknown_action().into()),
+    }
+}
+
+async fn extend_services(
+    state: &AppState,
+    session: &SignedIn,
+    form: &Form,
+    ids: Vec<ServiceId>,
+    actor: &Actor,
+) -> PageResult {
+    let (admin, ttl) = (admin_api::admin_service(state)?, ttl_field(form));
+    let result = admin.set_service_ends(ids.clone(), &ttl, actor);
+    match result.await.map_err(ApiError::from) {
+        Ok(result) => EXTEND.result_page(session, form, result, to_row),
+        Err(error) => {
+            let page = extend_page(state, session, form, &ids);
+            page.with_problem(&error, error.status_code())
+        }
     }
 }
 
@@ -91,8 +93,7 @@ fn extend_page(
     form: &Form,
     ids: &[ServiceId],
 ) -> ConfirmPage<'static> {
-    let rows = ids.iter().map(to_row).collect();
-    let mut page = EXTEND.confirm_page(session, form, rows);
+    let mut page = EXTEND.confirm_page(session, form, to_rows(ids));
     page.ttl = Some((state.limits.max_ttl.as_secs(), form.text("ttl").to_owned()));
     page
 }
@@ -102,6 +103,10 @@ fn ttl_field(form: &Form) -> FormData {
     let mut fields = FormData::default();
     fields.insert("ttl".to_owned(), ttl);
     fields
+}
+
+fn to_rows(ids: &[ServiceId]) -> Vec<SelectedRow> {
+    ids.iter().map(to_row).collect()
 }
 
 fn to_row(id: &ServiceId) -> SelectedRow {
