@@ -33,6 +33,7 @@ pub(crate) mod identity_provider;
 mod messages;
 pub(crate) mod metrics;
 mod multipart;
+pub(crate) mod ports;
 pub(crate) mod program;
 pub(crate) mod properties;
 pub(crate) mod proxy;
@@ -121,18 +122,19 @@ pub(crate) fn encode(name: &str) -> String {
 }
 
 /// Long timeouts of Redis for tests that are not about outages: the machine may be busy.
-const LONG_TIMEOUTS: [(&str, &str); 3] = [
+pub(crate) const LONG_TIMEOUTS: [(&str, &str); 3] = [
     ("redis.connect_timeout_ms", "20000"),
     ("redis.response_timeout_ms", "20000"),
     ("redis.pool_timeout_ms", "20000"),
 ];
 
-/// The defaults with these overrides: (`section.key`, value).
+/// The defaults with long timeouts of Redis and these overrides: (`section.key`, value).
 pub(crate) fn settings(overrides: &[(&str, &str)]) -> Settings {
     program::install_crypto_provider();
     // Failed matches are frequent in tests.
     let base = [("rate_limit.failed_matches_per_number", "0")];
-    let variables = base.iter().chain(overrides).map(|(name, value)| {
+    let base = base.iter().chain(&LONG_TIMEOUTS);
+    let variables = base.chain(overrides).map(|(name, value)| {
         let name = name.replace('.', "__").to_uppercase();
         (format!("SWITCHBOARD__{name}"), (*value).to_owned())
     });
@@ -203,7 +205,6 @@ impl TestApp {
                 .iter()
                 .map(|(name, value)| (*name, value.as_str())),
         );
-        all.extend_from_slice(&LONG_TIMEOUTS);
         all.extend_from_slice(overrides);
         let mut settings = settings(&all);
         change(&mut settings);

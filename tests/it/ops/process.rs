@@ -14,6 +14,7 @@ use crate::support::{
     CatalogFile, RawConnection, TestRedis,
     dedicated_redis::DedicatedRedis,
     eventually,
+    ports::free_port,
     program::{ExitedProgram, Program},
 };
 
@@ -167,9 +168,7 @@ async fn the_environment_overrides_the_settings_file() {
 
 #[tokio::test]
 async fn a_password_in_the_url_of_redis_is_never_logged() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let closed = listener.local_addr().unwrap();
-    drop(listener);
+    let closed = format!("127.0.0.1:{}", free_port());
     let redis = TestRedis::shared();
     for server in [format!("redis://{closed}"), redis.url()] {
         // Connecting or authenticating fails; both are logged.

@@ -15,7 +15,7 @@ use tokio::{
     time,
 };
 
-use super::{TestApp, catalog::CatalogFile, eventually, random_prefix};
+use super::{TestApp, catalog::CatalogFile, eventually, ports::free_port, random_prefix};
 
 /// A recorded request.
 #[derive(Debug, Clone)]
@@ -94,7 +94,8 @@ impl Backend {
         responder: impl Fn(&ReceivedRequest) -> MockResponse + Send + Sync + 'static,
     ) -> Self {
         let mut backend = Self {
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            // A port that no other server takes while this one is stopped.
+            address: SocketAddr::from(([127, 0, 0, 1], free_port())),
             requests: Arc::default(),
             responder: Arc::new(Mutex::new(Arc::new(responder))),
             task: None,
@@ -123,7 +124,6 @@ impl Backend {
 
     async fn start(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
-        self.address = listener.local_addr().unwrap();
         let (requests, responder) = (Arc::clone(&self.requests), Arc::clone(&self.responder));
         // The connections end with this task.
         self.task = Some(tokio::spawn(async move {
@@ -278,9 +278,8 @@ pub(crate) fn http_service(template: &str) -> String {
 }
 
 /// A port that refuses connections.
-pub(crate) async fn unreachable_url() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+pub(crate) fn unreachable_url() -> String {
+    format!("http://127.0.0.1:{}", free_port())
 }
 
 /// A service with the configured `services`, on a store of the same kind as `app`, with further settings.

@@ -2,7 +2,6 @@
 
 use std::{
     env,
-    net::TcpListener,
     process::{Child, Command, Stdio},
     sync::Mutex,
 };
@@ -14,7 +13,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{connection_config, eventually};
+use super::{connection_config, eventually, ports::free_port};
 
 /// A Redis server that may not run; killed on drop.
 pub(crate) struct DedicatedRedis {
@@ -32,9 +31,8 @@ impl Drop for DedicatedRedis {
 impl DedicatedRedis {
     /// A server that is not started yet, with a folder for its data.
     pub(crate) fn not_started() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
         Self {
-            port: port.unwrap().port(),
+            port: free_port(),
             folder: tempfile::tempdir().unwrap(),
             child: Mutex::default(),
         }

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{eventually, random_prefix};
+use super::{LONG_TIMEOUTS, eventually, random_prefix};
 
 /// The output lines of a stream.
 type Lines = Arc<Mutex<Vec<String>>>;
@@ -66,15 +66,21 @@ impl Program {
         let mut command = Command::new("/bin/sh");
         let line = format!("ulimit -Sn {count} && exec \"$0\"");
         command.args(["-c", &line, env!("CARGO_BIN_EXE_switchboard")]);
-        Self::spawn(command, &Self::SERVING, &[])
+        Self::spawn(command, &Self::serving(&[]), &[])
     }
 
-    /// A free port, and no drain time.
-    const SERVING: [(&str, &str); 3] = [
+    /// A free port, no drain time, and no log of requests that are slow on a busy machine.
+    const SERVING: [(&str, &str); 4] = [
         ("server.listen", "127.0.0.1:0"),
         ("server.workers", "1"),
         ("server.drain_seconds", "0"),
+        ("log.slow_request_ms", "60000"),
     ];
+
+    /// The settings of a program that serves, with further ones.
+    fn serving<'a>(settings: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+        [&LONG_TIMEOUTS[..], &Self::SERVING, settings].concat()
+    }
 
     fn spawn(
         mut command: Command,
@@ -121,7 +127,7 @@ impl Program {
         settings: &[(&str, &str)],
         environment: &[(&str, &str)],
     ) -> Self {
-        Self::run_with_environment(&[], &[&Self::SERVING, settings].concat(), environment)
+        Self::run_with_environment(&[], &Self::serving(settings), environment)
     }
 
     /// The public address, from the log.

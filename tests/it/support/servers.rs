@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    panic,
     process::Command,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, Instant},
@@ -14,7 +15,7 @@ use redis_test::{
     server::RedisServer,
 };
 
-use super::{TIMEOUT, eventually};
+use super::{TIMEOUT, eventually, ports::free_port};
 
 /// The kind of a Redis deployment.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,14 +61,17 @@ impl TestRedis {
 
     /// A Cluster of three primaries with a replica each.
     pub(crate) fn cluster_with_replicas() -> Self {
-        let six = RedisClusterConfiguration::single_replica_config();
+        let six = RedisClusterConfiguration {
+            ports: (0..6).map(|_| free_port()).collect(),
+            ..RedisClusterConfiguration::single_replica_config()
+        };
         Self::new(Servers::Cluster(RedisCluster::new(six)))
     }
 
     /// A primary with two replicas and three sentinels that have discovered all of them. They detect the
     /// failure of the primary after a second, and repeat a split vote soon (by default after six minutes).
     pub(crate) async fn sentinels_with_replicas() -> Self {
-        let redis = Self::new(Servers::Sentinel(RedisSentinelCluster::new(1, 2, 3)));
+        let redis = Self::new(Servers::Sentinel(start_sentinels(2, 3)));
         if let Servers::Sentinel(all) = &redis.servers {
             for sentinel in &all.sentinel_servers {
                 let mut connection = connection_to(&sentinel.addr).await;
@@ -124,11 +128,15 @@ impl TestRedis {
     /// a primary with one replica.
     pub(crate) fn dedicated_kind(kind: RedisKind) -> Self {
         let servers = match kind {
-            RedisKind::Single => Servers::Single(RedisServer::new()),
-            RedisKind::Sentinel => Servers::Sentinel(RedisSentinelCluster::new(1, 1, 1)),
-            RedisKind::Cluster => {
-                Servers::Cluster(RedisCluster::new(RedisClusterConfiguration::default()))
+            RedisKind::Single => {
+                let address = RedisServer::get_addr(free_port());
+                Servers::Single(RedisServer::new_with_addr_and_modules(address, &[], false))
             }
+            RedisKind::Sentinel => Servers::Sentinel(start_sentinels(1, 1)),
+            RedisKind::Cluster => Servers::Cluster(RedisCluster::new(RedisClusterConfiguration {
+                ports: (0..3).map(|_| free_port()).collect(),
+                ..RedisClusterConfiguration::default()
+            })),
         };
         Self::new(servers)
     }
@@ -225,15 +233,24 @@ async fn connection_to(address: &ConnectionAddr) -> MultiplexedConnection {
     connection.await.unwrap()
 }
 
+/// A primary with its replicas and sentinels. The library chooses their ports, which others can take before they listen,
+/// and waits for the primary for three seconds only: after a failure it starts others.
+fn start_sentinels(replicas: u16, sentinels: u16) -> RedisSentinelCluster {
+    let start = move || RedisSentinelCluster::new(1, replicas, sentinels);
+    let mut attempts = (0..2).filter_map(|_| panic::catch_unwind(start).ok());
+    attempts.next().unwrap_or_else(start)
+}
+
 /// Waits for the first response, after the server has opened its port.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests that need this server wait for it"
+)]
 fn wait_until_ready(address: &ConnectionAddr) {
     let client = Client::open(address.clone()).unwrap();
     let started = Instant::now();
     while client.get_connection().is_err() {
-        assert!(
-            started.elapsed() < Duration::from_secs(10),
-            "redis-server does not start"
-        );
-        std::thread::yield_now();
+        assert!(started.elapsed() < TIMEOUT, "redis-server does not start");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }

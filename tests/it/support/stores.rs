@@ -13,8 +13,7 @@ use switchboard::{
 };
 
 use super::{
-    LONG_TIMEOUTS, RedisKind, TestApp, TestRedis, eventually, is_persistent_key, now,
-    random_prefix, settings,
+    RedisKind, TestApp, TestRedis, eventually, is_persistent_key, now, random_prefix, settings,
 };
 
 /// Makes a test of each listed function for each kind of store. Add a module here for a new kind of
@@ -107,9 +106,8 @@ impl RedisFixture {
 
     pub(crate) async fn new(redis: Arc<TestRedis>) -> Self {
         let prefix = random_prefix();
-        let mut all = LONG_TIMEOUTS.to_vec();
         let redis_settings = redis.settings();
-        all.push(("redis.prefix", &prefix));
+        let mut all = vec![("redis.prefix", prefix.as_str())];
         all.extend(
             redis_settings
                 .iter()

@@ -153,7 +153,7 @@ async fn assert_no_keys_left(app: &TestApp) {
 }
 
 async fn an_unreachable_backend_is_reported(app: TestApp) {
-    let url = unreachable_url().await;
+    let url = unreachable_url();
     let services = ors_service(&[&url]) + &http_service(&url);
     let app = start_app(&app, &services, &[]).await;
     for (name, expected) in [

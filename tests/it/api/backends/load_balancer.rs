@@ -33,7 +33,7 @@ fn count_session_starts(backend: &Backend) -> usize {
 async fn circular_starts_sessions_on_each_backend_in_turn(app: TestApp) {
     let one = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let other = Backend::new_ors(|_| MockResponse::ok("{}")).await;
-    let urls = [&*one.url(), &*unreachable_url().await, &*other.url()];
+    let urls = [&*one.url(), &*unreachable_url(), &*other.url()];
     let app = start_app(&app, &ors_service(&urls), &[]).await;
     for _ in 0..6 {
         create(&app).await.service_id();
@@ -91,11 +91,7 @@ async fn a_session_stays_with_its_backend(app: TestApp) {
 
 async fn attempts_are_limited(app: TestApp) {
     let third = Backend::new_ors(|_| MockResponse::ok("{}")).await;
-    let urls = [
-        &*unreachable_url().await,
-        &*unreachable_url().await,
-        &*third.url(),
-    ];
+    let urls = [&*unreachable_url(), &*unreachable_url(), &*third.url()];
     let services = ors_service(&urls) + "_ors_lb_strategy = 'linear'\n";
     let two = start_app(&app, &services, &[("backend.max_attempts", "2")]).await;
     let message = create(&two).await.error_message("BackendUnreachable", 502);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::{
     Bodies, TestApp, TestRedis, TestResponse,
-    backends::{Backend, MockResponse, ors_service, start_app, unreachable_url},
+    backends::{Backend, MockResponse, ors_service, start_app},
     eventually, on_every_kind_of_store,
     stores::in_ms,
 };
@@ -185,5 +185,4 @@ async fn a_hanging_backend_does_not_delay_the_release_of_numbers() {
         count_terminations(&hanging) <= 40,
         "one termination at a time per session"
     );
-    drop(unreachable_url().await);
 }

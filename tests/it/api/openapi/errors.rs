@@ -167,7 +167,7 @@ async fn backend_errors_match_their_examples() {
     let document = document(&app).await;
     let silent = Backend::new(|_| MockResponse::Hang).await;
     let settings = [("backend.response_timeout_ms", "300")];
-    for backend in [unreachable_url().await, silent.url()] {
+    for backend in [unreachable_url(), silent.url()] {
         let app =
             crate::support::backends::start_app(&app, &ors_service(&[&backend]), &settings).await;
         let response = TestResponse::send(app.post("/genesys/1/service/chat")).await;

@@ -1,10 +1,12 @@
 //! Metrics and log events of requests that the HTTP parser refuses.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 
 use serde_json::json;
 
-use crate::support::{RawConnection, TestApp, eventually, metrics::Metrics, program::Program};
+use crate::support::{
+    RawConnection, TestApp, eventually, metrics::Metrics, ports::free_port, program::Program,
+};
 
 /// A limitation, see `docs/adr/0015-requests-that-the-parser-rejects.md`. Once it fails, such targets can be rejected.
 #[tokio::test]
@@ -42,9 +44,7 @@ async fn malformed_requests_are_counted_and_logged_once_a_minute() {
 #[tokio::test]
 async fn malformed_requests_are_counted_without_a_log() {
     // With the log off, the program does not report a port that the system has chosen.
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let listen = address.to_string();
     let program = Program::serve(&[("log.level", "off"), ("server.listen", &listen)]);
     eventually("the program listens", async || {

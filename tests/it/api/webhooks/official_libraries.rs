@@ -3,7 +3,6 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    net::TcpListener,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     thread,
@@ -16,7 +15,7 @@ use super::fixture::{
     ENDPOINT, OTHER_SECRET, SECRET, create_webhook, send_test_event, start, wait_for_deliveries,
     wait_for_failure,
 };
-use crate::support::{TestApp, eventually, on_redis_only};
+use crate::support::{TestApp, eventually, on_redis_only, ports::free_port};
 
 on_redis_only!(
     a_receiver_in_javascript_verifies_events,
@@ -44,13 +43,11 @@ impl Receiver {
             installed.unwrap().success(),
             "the libraries are not installed"
         );
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
+        let port = free_port();
         let mut child = Command::new(program)
             .arg(source)
             .env("WEBHOOK_SECRET", SECRET)
-            .env("PORT", address.port().to_string())
+            .env("PORT", port.to_string())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -66,10 +63,10 @@ impl Receiver {
         });
         let receiver = Self {
             child,
-            url: format!("http://127.0.0.1:{}/", address.port()),
+            url: format!("http://127.0.0.1:{port}/"),
             events,
         };
-        let connect = async || TcpStream::connect(address).await.ok();
+        let connect = async || TcpStream::connect(("127.0.0.1", port)).await.ok();
         eventually("the receiver listens", connect).await;
         receiver
     }

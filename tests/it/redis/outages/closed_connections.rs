@@ -4,12 +4,12 @@ use std::{fs, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use redis::{Client, ConnectionAddr, TlsCertificates, cmd};
-use redis_test::{server::RedisServer, utils::get_random_available_port};
+use redis_test::server::RedisServer;
 
 use super::wait_until_ready;
 use crate::support::{
     Bodies, TestApp, TestRedis, TestResponse, connection_config, dedicated_redis::DedicatedRedis,
-    eventually, program::Program, random_prefix, servers::RedisKind,
+    eventually, ports::free_port, program::Program, random_prefix, servers::RedisKind,
 };
 
 /// Closes all connections of clients to these servers.
@@ -70,7 +70,7 @@ async fn requests_succeed_after_a_cluster_closed_the_connections() {
 
 #[tokio::test]
 async fn requests_succeed_after_redis_closed_the_tls_connections() {
-    let port = get_random_available_port();
+    let port = free_port();
     let address = ConnectionAddr::TcpTls {
         host: "127.0.0.1".to_owned(),
         port,

@@ -1,10 +1,9 @@
 //! `switchboard verify --redis`, and the exit codes of all commands.
 
-use std::net::TcpListener;
-
 use super::{set_user, start_replica, start_valid_redis, url_as_user, wait_for_result};
 use crate::support::{
-    CatalogFile, RedisKind, TestRedis,
+    CatalogFile, LONG_TIMEOUTS, RedisKind, TestRedis,
+    ports::free_port,
     program::{ExitedProgram, Program},
     random_prefix,
 };
@@ -21,7 +20,8 @@ const CHECKS: [&str; 8] = [
 ];
 
 async fn verify(settings: &[(&str, &str)]) -> ExitedProgram {
-    Program::run(&["verify", "--redis"], settings).wait().await
+    let settings = [&LONG_TIMEOUTS[..], settings].concat();
+    Program::run(&["verify", "--redis"], &settings).wait().await
 }
 
 /// The line of the table for a check.
@@ -164,10 +164,7 @@ async fn denied_check_is_unknown() {
 #[tokio::test]
 async fn exit_codes_distinguish_failures() {
     let redis = start_valid_redis(&[]).await;
-    let unused = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let unused = format!("127.0.0.1:{}", free_port());
     let (unreachable, prefix) = (format!("redis://{unused}"), random_prefix());
     let wrong_password = redis.url().replace("//", "//default:wrong@");
     redis
@@ -180,7 +177,8 @@ async fn exit_codes_distinguish_failures() {
             (vec![], 64),
             (vec![("redis.url", "http://x")], 64),
         ] {
-            let settings = [settings, vec![("redis.prefix", prefix.as_str())]].concat();
+            let prefix = vec![("redis.prefix", prefix.as_str())];
+            let settings = [LONG_TIMEOUTS.to_vec(), settings, prefix].concat();
             let exited = Program::run(command, &settings).wait().await;
             assert_eq!(
                 exited.code,
@@ -197,8 +195,7 @@ async fn exit_codes_distinguish_failures() {
         (&["healthcheck"], 69),
         (&["check"], 0),
     ] {
-        let listen = unused.to_string();
-        let exited = Program::run(arguments, &[("server.listen", &listen)])
+        let exited = Program::run(arguments, &[("server.listen", &unused)])
             .wait()
             .await;
         assert_eq!(
@@ -223,6 +220,9 @@ async fn checks_export_metrics_and_log_one_warning_per_failure() {
     for check in CHECKS.into_iter().filter(|check| *check != "eviction") {
         wait_for_result(address, check, 1.0).await;
     }
+    program
+        .wait_for_log_event("redis check failed", |_| true)
+        .await;
     let warnings = program.log_events("redis check failed");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(warnings[0]["check"], "eviction");

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -13,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::support::{
     CatalogFile, backends::http_service, dedicated_redis::DedicatedRedis, eventually,
-    program::Program,
+    ports::free_port, program::Program,
 };
 
 /// A self-signed certificate for 127.0.0.1 and its key.
@@ -92,9 +91,7 @@ struct Server(Child, u16);
 
 impl Server {
     fn start(files: &Files) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
+        let port = free_port();
         let accept = format!("127.0.0.1:{port}");
         let (certificate, key) = (files.path("certificate"), files.path("key"));
         let mut command = Command::new("openssl");

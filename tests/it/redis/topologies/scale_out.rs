@@ -1,7 +1,7 @@
 //! A server joins a Cluster and takes over a slot: it serves the slot, and its notifications are
 //! subscribed.
 
-use std::{net::TcpListener, sync::Arc};
+use std::sync::Arc;
 
 use redis::{Value, cmd, from_redis_value};
 
@@ -10,6 +10,7 @@ use crate::support::{
     RedisKind, TestApp, TestRedis,
     bookings::{book_number, delete_service, eventually},
     dedicated_redis::DedicatedRedis,
+    ports::free_port,
     random_prefix,
 };
 
@@ -34,8 +35,7 @@ async fn joined_cluster_server_is_used_and_subscribed() {
     let mut members = cluster_nodes(&redis).await;
 
     // The cluster bus port must be set explicitly: the default may be invalid.
-    let bus = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
-    let bus = bus.unwrap().port().to_string();
+    let bus = free_port().to_string();
     let options = [("cluster-enabled", "yes"), ("cluster-port", bus.as_str())];
     let new = DedicatedRedis::start(&options).await;
     let mut joined = ClusterNode::connect(new.port(), new.connection().await.unwrap()).await;

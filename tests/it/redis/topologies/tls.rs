@@ -3,19 +3,16 @@
 use std::sync::Arc;
 
 use redis::ConnectionAddr;
-use redis_test::{
-    server::RedisServer,
-    utils::{TlsFilePaths, get_random_available_port},
-};
+use redis_test::{server::RedisServer, utils::TlsFilePaths};
 use serde_json::json;
 
 use crate::support::{
-    TestApp, TestRedis, TestResponse, eventually, program::Program, random_prefix,
+    TestApp, TestRedis, TestResponse, eventually, ports::free_port, program::Program, random_prefix,
 };
 
 /// Starts a server that only accepts TLS; returns its URL and its files.
 fn tls_server(requires_client_cert: bool) -> (TestRedis, String, TlsFilePaths) {
-    let port = get_random_available_port();
+    let port = free_port();
     let address = ConnectionAddr::TcpTls {
         host: "127.0.0.1".to_owned(),
         port,
@@ -35,7 +32,12 @@ async fn store_and_cleanup_work_over_tls() {
         let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
         let (ca, certificate) = (path(&files.ca_crt), path(&files.redis_crt));
         let key = path(&files.redis_key);
-        let mut overrides = vec![("redis.url", url.as_str()), ("redis.tls_ca_file", &ca)];
+        // With one worker, the readiness is that of all requests.
+        let mut overrides = vec![
+            ("server.workers", "1"),
+            ("redis.url", url.as_str()),
+            ("redis.tls_ca_file", &ca),
+        ];
         if requires_client_cert {
             overrides.push(("redis.tls_cert_file", &certificate));
             overrides.push(("redis.tls_key_file", &key));

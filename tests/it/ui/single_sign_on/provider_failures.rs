@@ -44,7 +44,7 @@ fn assert_not_begun_by(begun: &TestResponse, text: &str) {
 }
 
 async fn a_provider_that_is_down_does_not_prevent_the_start_or_passwords(app: TestApp) {
-    let issuer = unreachable_url().await;
+    let issuer = unreachable_url();
     let app = start_replica(&app, &random_prefix(), &issuer, &[]).await;
     assert_not_begun(&app, UNAVAILABLE).await;
     let ready = TestResponse::send(app.get("/readyz")).await;

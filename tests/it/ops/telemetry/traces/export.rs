@@ -1,5 +1,7 @@
 //! The export of spans: batches, failures of the collector, variables of the exporter.
 
+use std::net::SocketAddr;
+
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use reqwest::Method;
 use tokio::net::TcpListener;
@@ -11,6 +13,7 @@ use crate::{
         collector::{Collector, hex},
         eventually,
         metrics::Metrics,
+        ports::free_port,
     },
 };
 
@@ -38,12 +41,9 @@ async fn remaining_spans_are_exported_at_shutdown() {
 
 #[tokio::test]
 async fn requests_do_not_wait_for_an_unavailable_collector_and_export_recovers() {
-    let collector_address = {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        listener.local_addr().unwrap()
-    };
+    let collector_address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let url = format!("http://{collector_address}");
-    let mut program = start_traced(&[], &url, &[("OTEL_EXPORTER_OTLP_TIMEOUT", "200")]);
+    let mut program = start_traced(&[], &url, &[]);
     let address = program.address().await;
     eventually("spans are lost", async || {
         assert_eq!(request(address, Method::GET, "/livez").await, 200);

@@ -67,7 +67,7 @@ async fn b3_headers_are_continued_and_passed_on() {
 #[tokio::test]
 async fn log_events_of_a_sampled_request_have_its_trace_id() {
     let collector = Collector::new().await;
-    let backend = format!("{}/start", unreachable_url().await);
+    let backend = format!("{}/start", unreachable_url());
     let catalog = CatalogFile::new(&http_service(&backend));
     let settings = [
         ("catalog.file", catalog.path()),
