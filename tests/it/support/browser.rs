@@ -2,7 +2,6 @@
 
 use std::{
     env, fs,
-    net::TcpListener,
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -16,7 +15,7 @@ use fantoccini::{
 };
 use serde_json::{Value, json};
 
-use super::eventually;
+use super::{eventually, ports::free_port};
 
 /// Checks of each page: see `inspect.js`.
 const INSPECT_SCRIPT: &str = include_str!("browser/inspect.js");
@@ -58,8 +57,7 @@ impl Drop for Driver {
 
 impl Driver {
     fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
-        let port = port.unwrap().port();
+        let port = free_port();
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new("chromedriver");
         command.arg(format!("--port={port}")).process_group(0);
@@ -112,35 +110,49 @@ impl Browser {
         url.path().to_owned()
     }
 
-    async fn visible_element(&self, what: &str, xpath: &str) -> Element {
-        eventually(what, async || {
-            let found = self.client.find_all(Locator::XPath(xpath)).await.ok()?;
-            for element in found {
-                if element.is_displayed().await.unwrap_or(false) {
-                    return Some(element);
-                }
+    /// The first element that is displayed; `None` also if the page is replaced meanwhile.
+    async fn visible_element(&self, xpath: &str) -> Option<Element> {
+        let found = self.client.find_all(Locator::XPath(xpath)).await.ok()?;
+        for element in found {
+            if element.is_displayed().await.unwrap_or(false) {
+                return Some(element);
             }
-            None
-        })
-        .await
+        }
+        None
     }
 
-    /// The field with this label.
-    pub(crate) async fn field(&self, label: &str) -> Element {
+    /// Clicks an element. A page that is updated may replace it before the click: then it is found again.
+    async fn click(&self, what: &str, xpath: &str) {
+        eventually(what, async || {
+            let element = self.visible_element(xpath).await?;
+            element.click().await.ok()
+        })
+        .await;
+    }
+
+    async fn visible_field(&self, label: &str) -> Option<Element> {
         let named = format!(
             "//label[starts-with(normalize-space(), {})]",
             xpath_literal(label)
         );
-        let label = self.visible_element(label, &named).await;
-        let id = label.attr("for").await.unwrap().unwrap();
-        self.client.find(Locator::Id(&id)).await.unwrap()
+        let label = self.visible_element(&named).await?;
+        let id = label.attr("for").await.ok()??;
+        self.client.find(Locator::Id(&id)).await.ok()
+    }
+
+    /// The field with this label.
+    pub(crate) async fn field(&self, label: &str) -> Element {
+        eventually(label, async || self.visible_field(label).await).await
     }
 
     /// Replaces the text of a field.
     pub(crate) async fn fill(&self, label: &str, text: &str) {
-        let field = self.field(label).await;
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
+        eventually(label, async || {
+            let field = self.visible_field(label).await?;
+            field.clear().await.ok()?;
+            field.send_keys(text).await.ok()
+        })
+        .await;
     }
 
     /// Selects an option by its text.
@@ -152,31 +164,19 @@ impl Browser {
     /// Selects a radio button by its label.
     pub(crate) async fn check(&self, label: &str) {
         let named = format!("//label[normalize-space()={}]", xpath_literal(label));
-        self.visible_element(label, &named)
-            .await
-            .click()
-            .await
-            .unwrap();
+        self.click(label, &named).await;
     }
 
     /// Clicks the button with this text.
     pub(crate) async fn press(&self, button: &str) {
         let named = format!("//button[normalize-space()={}]", xpath_literal(button));
-        self.visible_element(button, &named)
-            .await
-            .click()
-            .await
-            .unwrap();
+        self.click(button, &named).await;
     }
 
     /// Clicks the link with this text.
     pub(crate) async fn follow(&self, link: &str) {
         let named = format!("//a[normalize-space()={}]", xpath_literal(link));
-        self.visible_element(link, &named)
-            .await
-            .click()
-            .await
-            .unwrap();
+        self.click(link, &named).await;
     }
 
     /// Opens the details element with this summary.
@@ -185,11 +185,7 @@ impl Browser {
             "//summary[starts-with(normalize-space(), {})]",
             xpath_literal(summary)
         );
-        self.visible_element(summary, &named)
-            .await
-            .click()
-            .await
-            .unwrap();
+        self.click(summary, &named).await;
     }
 
     pub(crate) const TAB: &str = "\u{e004}";
@@ -274,9 +270,13 @@ impl Browser {
     /// Inspects the page: no rule of axe-core is violated, with all folds open, nothing is wider than the window, and
     /// no injected code has run.
     pub(crate) async fn inspect(&self, page: &str) {
-        self.run(&AXE).await;
-        let problems = self.run(INSPECT_SCRIPT).await;
-        assert_eq!(problems, json!([]), "{page}");
+        // The script fails without a result if the page is updated meanwhile.
+        let problems = eventually(page, async || {
+            self.run(&AXE).await;
+            let problems = self.run(INSPECT_SCRIPT).await;
+            problems.is_array().then_some(problems)
+        });
+        assert_eq!(problems.await, json!([]), "{page}");
     }
 
     /// Takes a screenshot; stored in `docs/pages` if documents are written (`make pictures`).
