@@ -177,11 +177,16 @@ impl Agent {
     }
 }
 
+/// The complete response; `None` if the replica was killed.
+async fn try_send(request: RequestBuilder) -> Option<TestResponse> {
+    let response = request.send().await.ok()?;
+    TestResponse::try_from_response(response).await.ok()
+}
+
 async fn is_acknowledged(request: RequestBuilder) -> bool {
-    let Ok(response) = request.send().await else {
+    let Some(response) = try_send(request).await else {
         return false;
     };
-    let response = TestResponse::from_response(response).await;
     // The end of a chat is repeated if its response was lost.
     response.status == 200 || (response.status == 409 && response.text().contains("ChatEnded"))
 }
@@ -271,10 +276,9 @@ async fn create_chat(addresses: &[SocketAddr], n: usize, user: &str) -> String {
     for attempt in n.. {
         let address = addresses[attempt % addresses.len()];
         let url = format!("http://{address}/genesys/1/service/request-chat");
-        let Ok(created) = client.post(url).send().await else {
+        let Some(created) = try_send(client.post(url)).await else {
             continue;
         };
-        let created = TestResponse::from_response(created).await;
         if created.status != 200 {
             continue;
         }

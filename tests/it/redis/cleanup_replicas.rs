@@ -129,7 +129,7 @@ async fn expired_service_leaves_no_keys() {
     let app = fixture.replica().await;
     fixture.wait_for_subscribers(1).await;
     let service = create_with_file(&app).await;
-    let end = format!("expiration_time={}", in_ms(200));
+    let end = format!("expiration_time={}", in_ms(3_000));
     TestResponse::send(app.put(&service).form_body(&end))
         .await
         .assert_empty();

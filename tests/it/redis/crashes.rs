@@ -233,24 +233,24 @@ impl Fixture {
 async fn delete_all_services(fixture: &Fixture, load: &Load) -> Timestamp {
     let services = fixture.service_keys().await;
     assert!(!services.is_empty());
-    let end = now().after(Duration::from_millis(1_500));
-    let form = format!("expiration_time={end}");
+    // From each request on: an end that has passed would be refused.
+    let soon = || now().after(Duration::from_secs(3));
     let ends = services.iter().enumerate().map(async |(n, id)| {
         if id.starts_with("custom/") {
             return load.end_storage_area(id, n % 2 == 0).await;
         }
-        let (method, form) = if n % 2 == 0 {
-            (Method::PUT, form.as_str())
-        } else {
-            (Method::DELETE, "")
-        };
         eventually("the service is ended", async || {
-            load.send(method.clone(), id, form).await
+            let (method, form) = if n % 2 == 0 {
+                (Method::PUT, format!("expiration_time={}", soon()))
+            } else {
+                (Method::DELETE, String::new())
+            };
+            load.send(method, id, &form).await
         })
         .await;
     });
     join_all(ends).await;
-    end
+    soon()
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ async fn removal_is_visible_to_other_replica() {
 async fn end_change_applies_to_other_replica() {
     let (first, second) = two_replicas().await;
     let service = first.create("a=1&_ttl=60").await;
-    let end = in_ms(400);
+    let end = in_ms(3_000);
     let body = json!({"expiration_time": end.to_string()}).to_string();
     let update = TestResponse::send(
         first

@@ -77,8 +77,9 @@ impl Replicas {
             };
             if let Ok(response) = request.send().await
                 && response.status() == 200
+                && let Ok(response) = TestResponse::try_from_response(response).await
             {
-                return TestResponse::from_response(response).await;
+                return response;
             }
             sleep(Duration::from_millis(50)).await;
         }

@@ -7,8 +7,8 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use tokio::time;
 
-/// The time to wait for an expected event on a busy machine.
-const TIMEOUT: Duration = Duration::from_secs(20);
+/// The time to wait for an expected event on a busy machine, and while another server takes over.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A received event.
 #[derive(Debug, Clone, PartialEq)]

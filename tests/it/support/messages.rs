@@ -47,11 +47,16 @@ impl TestResponse {
     }
 
     pub(crate) async fn from_response(response: Response) -> Self {
-        Self {
+        Self::try_from_response(response).await.unwrap()
+    }
+
+    /// The same of a server that can be killed before it has sent everything.
+    pub(crate) async fn try_from_response(response: Response) -> reqwest::Result<Self> {
+        Ok(Self {
             status: response.status(),
             headers: response.headers().clone(),
-            body: response.bytes().await.unwrap().to_vec(),
-        }
+            body: response.bytes().await?.to_vec(),
+        })
     }
 
     pub(crate) fn text(&self) -> &str {

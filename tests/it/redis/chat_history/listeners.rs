@@ -8,8 +8,8 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use super::{Agent, history::Row};
-use crate::support::{Bodies, TestResponse, event_stream::EventStream};
+use super::{Agent, history::Row, try_send};
+use crate::support::{Bodies, event_stream::EventStream};
 
 /// The time without any event or response after which a listener has failed.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -79,14 +79,13 @@ impl Listener for PollingListener {
         loop {
             let (replica, position) = (received.next_replica(), received.position());
             let url = format!("http://{replica}{chat}/refresh?transcriptPosition={position}");
-            if let Ok(response) = client.post(url).send().await {
-                let response = TestResponse::from_response(response).await;
-                if response.status == 200 {
-                    let object = response.json();
-                    received.add(&object);
-                    if object["chatIxnState"] == "DISCONNECTED" {
-                        return received.rows;
-                    }
+            if let Some(response) = try_send(client.post(url)).await
+                && response.status == 200
+            {
+                let object = response.json();
+                received.add(&object);
+                if object["chatIxnState"] == "DISCONNECTED" {
+                    return received.rows;
                 }
             }
             sleep(Duration::from_millis(40)).await;
@@ -198,12 +197,8 @@ impl CometListener {
     ) -> Option<Vec<Value>> {
         let url = format!("http://{}/genesys/cometd", received.next_replica());
         let request = client.post(url).header("gms_user", &self.user);
-        let response = request.json_body(&json!([message]).to_string()).send();
-        let response = response
-            .await
-            .ok()
-            .filter(|response| response.status() == 200)?;
-        let replies = TestResponse::from_response(response).await.json();
+        let response = try_send(request.json_body(&json!([message]).to_string())).await;
+        let replies = response.filter(|response| response.status == 200)?.json();
         Some(replies.as_array().unwrap().clone())
     }
 

@@ -131,7 +131,11 @@ async fn cleanup_leadership_fails_over() {
     let elapsed = killed_at.elapsed();
     assert!(elapsed < Duration::from_secs(12), "{elapsed:?}");
     assert_ne!(pair.cleanup_leader().await, leader);
-    assert_eq!(pair.cleanup_connections.lock().unwrap().len(), 2);
+    eventually(
+        "the monitor has read the claims of the successor",
+        async || (pair.cleanup_connections.lock().unwrap().len() == 2).then_some(()),
+    )
+    .await;
 
     // After the restart, the successor remains the leader.
     let successor = pair.cleanup_leader().await;

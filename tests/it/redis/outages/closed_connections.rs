@@ -102,12 +102,16 @@ async fn requests_that_fail_together_cause_one_reconnect() {
     let client = reqwest::Client::new();
     let send = async || TestResponse::send(client.post(&create).form_body("a=1")).await;
     assert_eq!(send().await.status, 200);
-    let open = program.count_log_events("redis connection opened");
+    // One of the worker and one of the cleanup.
+    let open = eventually("both connections are open", async || {
+        Some(program.count_log_events("redis connection opened")).filter(|count| *count == 2)
+    })
+    .await;
     redis.signal("STOP");
     let failed = join_all((0..20).map(|_| send()));
     let restart = async {
         // Nothing shows that all requests were sent to Redis.
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
         redis.kill();
         redis.spawn(&[]);
     };

@@ -20,7 +20,7 @@ const DURABLE: [(&str, &str); 2] = [("appendonly", "yes"), ("appendfsync", "alwa
 async fn start_on(url: &str) -> TestApp {
     let overrides = [
         ("redis.url", url),
-        ("redis.response_timeout_ms", "300"),
+        ("redis.response_timeout_ms", "1000"),
         ("redis.connect_timeout_ms", "1000"),
     ];
     TestApp::start(None, &random_prefix(), &overrides).await
@@ -172,9 +172,9 @@ async fn loading_redis_is_unavailable() {
     server.command(&["EVAL", fill, "0"]).await;
     server.command(&["SAVE"]).await;
     server.kill();
-    // Each key takes two milliseconds to load; Redis processes commands meanwhile.
+    // Each key takes four milliseconds to load; Redis processes commands meanwhile.
     let slowly = [
-        ("key-load-delay", "2000"),
+        ("key-load-delay", "4000"),
         ("loading-process-events-interval-bytes", "1024"),
     ];
     server.spawn(&slowly);

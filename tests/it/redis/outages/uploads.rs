@@ -163,7 +163,7 @@ async fn interrupted_download_is_detectable() {
             while download.chunk().await?.is_some() {}
             Ok::<(), reqwest::Error>(())
         };
-        let result = tokio::time::timeout(Duration::from_secs(10), rest).await;
+        let result = tokio::time::timeout(Duration::from_secs(20), rest).await;
         // The download ends with an error, not as if it were complete.
         assert!(matches!(result, Ok(Err(_))), "{mode:?}: {result:?}");
         fixture.proxy.restore();

@@ -235,7 +235,7 @@ async fn loading_primary_is_reported() {
     server.command(&["SAVE"]).await;
     server.kill();
     let slowly = [
-        ("key-load-delay", "1000"),
+        ("key-load-delay", "2000"),
         ("loading-process-events-interval-bytes", "1024"),
     ];
     server.spawn(&slowly);
