@@ -32,6 +32,9 @@ async fn malformed_requests_are_counted_and_logged_once_a_minute() {
     let mut program = Program::serve(&[]);
     let address = program.address().await;
     send_malformed_requests(address).await;
+    program
+        .wait_for_log_event("malformed requests rejected", |_| true)
+        .await;
     assert_eq!(program.log_events("malformed requests rejected").len(), 1);
     assert_eq!(program.count_log_events("actix_http"), 0);
     program.signal("INT");

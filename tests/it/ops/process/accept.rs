@@ -1,6 +1,13 @@
 //! A replica that is stopping responds on every connection that it accepts.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -8,7 +15,9 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::support::program::Program;
+use crate::support::{eventually, program::Program};
+
+const CLIENTS: usize = 32;
 
 /// Creates a service on a connection of its own, and returns the status line of the response; `None` if the
 /// connection is refused.
@@ -30,20 +39,26 @@ async fn no_accepted_connection_is_left_without_a_response() {
     // A refused connection is the only sign by which a proxy detects the stop.
     let mut program = Program::serve(&[("server.drain_seconds", "1")]);
     let address = program.address().await;
-    let mut clients = JoinSet::new();
-    for _ in 0..32 {
+    let (mut clients, served) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
+    for _ in 0..CLIENTS {
+        let served = Arc::clone(&served);
         clients.spawn(async move {
             let mut count = 0;
             while let Some(response) = create(address).await {
                 assert_eq!(response.unwrap(), "HTTP/1.1 200 OK", "after {count}");
                 count += 1;
+                if count == 1 {
+                    served.fetch_add(1, Relaxed);
+                }
             }
-            count
         });
     }
+    eventually("each client has a response", async || {
+        (served.load(Relaxed) == CLIENTS).then_some(())
+    })
+    .await;
     program.signal("TERM");
-    let counts: Vec<usize> = clients.join_all().await;
-    assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+    clients.join_all().await;
     let ended = program.wait().await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(ended.log_messages("ERROR"), Vec::<String>::new());

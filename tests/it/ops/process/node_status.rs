@@ -54,6 +54,9 @@ async fn an_offline_replica_is_healthy_until_it_shuts_down() {
         is_offline.then_some(())
     })
     .await;
+    for message in ["node status set", "replica is not ready"] {
+        program.wait_for_log_event(message, |_| true).await;
+    }
     let [event] = &program.log_events("node status set")[..] else {
         panic!("one event");
     };

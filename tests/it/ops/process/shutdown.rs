@@ -211,7 +211,8 @@ async fn a_rolling_restart_loses_no_request() {
         ("redis.prefix", &prefix),
         ("redis.response_timeout_ms", "20000"),
         ("redis.connect_timeout_ms", "20000"),
-        ("server.drain_seconds", "2"),
+        // Longer than the test may not be scheduled.
+        ("server.drain_seconds", "4"),
     ];
     let balancer = Arc::new(LoadBalancer::default());
     let client = Client::new();

@@ -8,7 +8,7 @@ use super::{
     create,
     metrics::{run_tool, wait_for_metrics},
 };
-use crate::support::{TestRedis, metrics::Metrics, program::Program};
+use crate::support::{TestRedis, eventually, metrics::Metrics, program::Program};
 
 /// A scrape as Prometheus sends it.
 async fn scrape_open_metrics(address: SocketAddr) -> String {
@@ -53,10 +53,15 @@ async fn open_metrics_has_the_same_metrics_and_promtool_reports_no_problem() {
     .await;
     // The scrapes are requests to the route too.
     scrape_open_metrics(address).await;
-    let prometheus = Metrics::scrape(address).await.text;
-    let open_metrics = scrape_open_metrics(address).await;
+    let (prometheus, open_metrics) = eventually("no series is added meanwhile", async || {
+        let before = all_series(&Metrics::scrape(address).await.text);
+        let open_metrics = scrape_open_metrics(address).await;
+        let after = all_series(&Metrics::scrape(address).await.text);
+        (before == after).then_some((before, open_metrics))
+    })
+    .await;
 
-    assert_eq!(all_series(&prometheus), all_series(&open_metrics));
+    assert_eq!(prometheus, all_series(&open_metrics));
 
     // The parser of Prometheus for OpenMetrics. This command of promtool requires timestamps.
     assert!(open_metrics.ends_with("\n# EOF\n"), "{open_metrics}");

@@ -139,9 +139,11 @@ async fn a_backend_request_is_part_of_the_trace_and_its_span_is_the_parent_of_th
         200
     );
     let spans = eventually("the spans arrive", async || {
+        // The last spans: the others have ended before.
         let spans = collector.spans();
         let has_server = !spans_of_kind(&spans, SpanKind::Server).is_empty();
-        has_server.then_some(spans)
+        let has_create = spans.iter().any(|span| span.name == "finish_create");
+        (has_server && has_create).then_some(spans)
     })
     .await;
     let server = spans_of_kind(&spans, SpanKind::Server)[0];
