@@ -93,7 +93,11 @@ async fn pages_are_usable_with_the_keyboard(fixture: BrowserFixture) {
     browser
         .goto(&fixture.app.url(&format!("{HOME}/services")))
         .await;
-    // The first field has the focus.
+    eventually("the first field has the focus", async || {
+        let focused = browser.run("return document.activeElement.tagName").await;
+        (focused == "INPUT").then_some(())
+    })
+    .await;
     browser
         .keys(&[
             "admin",
@@ -105,13 +109,18 @@ async fn pages_are_usable_with_the_keyboard(fixture: BrowserFixture) {
     browser.wait_for_text("Signed in as admin").await;
     browser.keys(&[Browser::TAB, Browser::ENTER]).await;
     let at = "return document.activeElement.id";
-    assert_eq!(browser.run(at).await, "content", "the skip link");
+    eventually("the skip link moves the focus", async || {
+        (browser.run(at).await == "content").then_some(())
+    })
+    .await;
     browser
         .keys(&[Browser::TAB, Browser::ENTER, Browser::TAB, Browser::ENTER])
         .await;
     browser.wait_for_text("New service definition").await;
     eventually("the first template", async || {
-        (browser.path().await == format!("{HOME}/new/services")).then_some(())
+        let is_there = browser.path().await == format!("{HOME}/new/services");
+        let state = browser.run("return document.readyState").await;
+        (is_there && state == "complete").then_some(())
     })
     .await;
     let outline = "return getComputedStyle(document.activeElement).outlineStyle";

@@ -41,7 +41,8 @@ fn catalog() -> String {
             .map(|index| format!("800{:07}", 5_550_000 + n * NUMBERS_PER_GROUP + index))
             .collect();
         text += &format!(
-            "[resources.group-{n:02}]\n_allocation_strategy = 'CLUSTER'\nnumbers = {numbers:?}\n"
+            "[resources.group-{n:02}]\n_allocation_strategy = 'CLUSTER'\nnumbers = {numbers:?}\n\
+             _booking_expiration_timeout = '1800'\n"
         );
     }
     for n in 0..299 {

@@ -122,7 +122,12 @@ async fn invalid_parameters_of_lists_are_rejected(app: TestApp) {
 async fn bookings_of_a_number_beyond_the_maximum_are_found_by_their_group() {
     let app = start_admin(&TestApp::on_memory().await).await;
     for group in ["busy", "quiet"] {
-        let options = json!({"_allocation_strategy": "ROUND_ROBIN", "numbers": ["8005550001"]});
+        // The bookings must not expire while others are created.
+        let options = json!({
+            "_allocation_strategy": "ROUND_ROBIN",
+            "_booking_expiration_timeout": "1800",
+            "numbers": ["8005550001"],
+        });
         create_entry(&app, &format!("groups/{group}"), &options).await;
         let options = request_interaction_options(group);
         create_entry(&app, &format!("services/{group}"), &options).await;

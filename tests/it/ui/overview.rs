@@ -132,7 +132,11 @@ async fn problems_are_listed_with_what_to_do() {
     let url = redis.url();
     let settings = [("redis.url", url.as_str()), ADMIN_SETTINGS[0]];
     let app = TestApp::start(None, &random_prefix(), &settings).await;
-    let group = serde_json::json!({"_allocation_strategy": "LOCAL", "numbers": ["8005550001"]});
+    let group = serde_json::json!({
+        "_allocation_strategy": "LOCAL",
+        "_booking_expiration_timeout": "1800",
+        "numbers": ["8005550001"],
+    });
     crate::api::admin::fixture::create_group_and_service(&app, &group).await;
     assert_eq!(create_service(&app, "call").await.status, 200);
     create_service(&app, "call")

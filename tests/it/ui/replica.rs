@@ -122,6 +122,13 @@ async fn heartbeats_deliver_the_request_without_notifications() {
     let two = start_replica(&one, &settings).await;
     let session = AdminSession::sign_in(&one).await;
     let page = replica_page(&one, &two).await;
+    two.create("a=1").await;
+    // The next heartbeat is sent five seconds later.
+    eventually("a heartbeat was sent after the request", async || {
+        let rate = listed(&one, &two).await["requests_per_second"].as_f64()?;
+        (rate > 0.0).then_some(())
+    })
+    .await;
     // Until then the request is shown. The last request is in effect.
     submit_status(&session, &page, "OFFLINE").await;
     let overview = session.page("").await;

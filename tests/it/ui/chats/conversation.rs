@@ -48,8 +48,12 @@ async fn a_customer_and_an_agent_talk() {
         .await;
     agent.wait_for_text("Active (1)").await;
     assert_eq!(title(&agent).await, "Chats · Switchboard");
-    // The input has the focus after joining.
     agent.wait_for_text("Enter sends").await;
+    eventually("the input has the focus after joining", async || {
+        let id = agent.run("return document.activeElement.id").await;
+        (id == "message").then_some(())
+    })
+    .await;
     agent.keys(&["How can I"]).await;
     customer.wait_for_text("Dr. Ann is typing…").await;
     agent.keys(&[" help?", Browser::ENTER]).await;
@@ -61,7 +65,11 @@ async fn a_customer_and_an_agent_talk() {
     agent.wait_for_text("is wrong").await;
     let expected = ["How can I help?", "My invoice\nis wrong"];
     assert_eq!(messages(&agent).await, expected);
-    assert_eq!(messages(&customer).await, expected);
+    // Each page receives the messages over a stream of its own.
+    eventually("the customer has the messages too", async || {
+        (messages(&customer).await == expected).then_some(())
+    })
+    .await;
     for (browser, name) in [(&agent, "chat"), (&customer, "chat-of-customer")] {
         inspect_page(browser, name).await;
     }
