@@ -28,6 +28,7 @@ pub(crate) mod certificate;
 pub(crate) mod chat;
 pub(crate) mod collector;
 pub(crate) mod dedicated_redis;
+pub(crate) mod ends;
 pub(crate) mod event_stream;
 pub(crate) mod identity_provider;
 mod messages;

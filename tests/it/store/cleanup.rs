@@ -1,6 +1,8 @@
 //! Contract section 7: resources are released once, when the booking or its service ends, and not
 //! before.
 
+use std::time::Duration;
+
 use switchboard::model::Timestamp;
 
 use crate::support::{
@@ -11,6 +13,7 @@ use crate::support::{
         start_app,
     },
     now, on_every_kind_of_store,
+    stores::CLOCK_ERROR,
 };
 
 mod custom_ids;
@@ -42,7 +45,7 @@ async fn service_end(app: &TestApp, service: &str) -> Timestamp {
 }
 
 fn in_ms(millis: u64) -> Timestamp {
-    now().after(std::time::Duration::from_millis(millis))
+    now().after(Duration::from_millis(millis))
 }
 
 async fn deleting_service_releases_number(app: TestApp) {
@@ -59,11 +62,11 @@ async fn deleting_service_releases_number(app: TestApp) {
 async fn service_expiration_releases_number(app: TestApp) {
     let app = start_with_one_number(&app).await;
     let booked = book_number(&app, "_booking_expiration_timeout=1800").await;
-    let form = format!("expiration_time={}", in_ms(400));
+    let form = format!("expiration_time={}", in_ms(3_000));
     set_end(&app, &booked, &form).await;
     let end = Timestamp::parse(form.split_once('=').unwrap().1).unwrap();
     book_when_free(&app, "").await;
-    assert!(now() >= end, "before the end");
+    assert!(now().after(CLOCK_ERROR) >= end, "before the end");
 }
 
 async fn booking_expiration_releases_number(app: TestApp) {
@@ -72,7 +75,10 @@ async fn booking_expiration_releases_number(app: TestApp) {
     let booked = book_number(&app, "_booking_expiration_timeout=5&_ttl=60").await;
     let next = book_when_free(&app, "").await;
     let elapsed = now().since(started_at);
-    assert!(elapsed.as_millis() >= 5_000, "{elapsed:?}");
+    assert!(
+        elapsed + CLOCK_ERROR >= Duration::from_secs(5),
+        "{elapsed:?}"
+    );
     assert_eq!(next.number, booked.number);
     let description = TestResponse::send(app.get(&booked.service_path())).await;
     assert_eq!(description.status, 200, "the service is still active");
@@ -101,9 +107,10 @@ async fn shorter_ttl_shortens_booking(app: TestApp) {
     let booked = book_number(&app, "_booking_expiration_timeout=1800").await;
     assert!(assert_none_free(&app, "").await > 1_700);
     set_end(&app, &booked, "ttl=20").await;
+    // A second more: the clocks of two workers differ slightly.
     let wait = assert_none_free(&app, "").await;
-    assert!(wait <= 20, "{wait}");
-    assert!(service_end(&app, &booked.service_path()).await <= in_ms(20_000));
+    assert!(wait <= 21, "{wait}");
+    assert!(service_end(&app, &booked.service_path()).await <= in_ms(21_000));
 }
 
 async fn longer_ttl_does_not_extend_booking(app: TestApp) {
@@ -112,7 +119,7 @@ async fn longer_ttl_does_not_extend_booking(app: TestApp) {
     set_end(&app, &booked, "ttl=600").await;
     assert!(service_end(&app, &booked.service_path()).await > in_ms(590_000));
     let wait = assert_none_free(&app, "").await;
-    assert!(wait <= 20, "{wait}");
+    assert!(wait <= 21, "{wait}");
 }
 
 async fn booking_follows_ttl_up_to_its_timeout(app: TestApp) {
@@ -122,10 +129,10 @@ async fn booking_follows_ttl_up_to_its_timeout(app: TestApp) {
     let mut booked = book_another(&app, id, "_booking_expiration_timeout=300").await;
     id.clone_into(&mut booked.id);
     for (ttl, min, max) in [
-        (20, 1, 20),
-        (900, 280, 300),
-        (100, 80, 100),
-        (200, 180, 200),
+        (20, 1, 21),
+        (900, 280, 301),
+        (100, 80, 101),
+        (200, 180, 201),
     ] {
         set_end(&app, &booked, &format!("ttl={ttl}")).await;
         let wait = assert_none_free(&app, "").await;

@@ -129,7 +129,7 @@ async fn release_time_is_independent_of_replica_clocks() {
     let pairs = ReplicaPair::all().await;
     let releases = pairs.iter().map(async |pair| {
         for _ in 0..5 {
-            assert_eq!(book(&pair.wrong, 5).await.status, StatusCode::OK);
+            assert_eq!(book(&pair.wrong, 8).await.status, StatusCode::OK);
         }
         book(&pair.right, 30)
             .await

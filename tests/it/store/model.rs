@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
 use self::{
-    oracle::{Operation, Oracle},
+    oracle::{Operation, Oracle, ends_after},
     snapshot::SnapshotChecker,
     storage_areas::StorageAreas,
 };
@@ -233,7 +233,7 @@ impl ModelRun {
         let completed = oracle.finish(&pending);
         match response.status.as_u16() {
             200 => {
-                let range = (completed.sent.after(TTL), completed.answered.after(TTL));
+                let range = ends_after(&completed, TTL);
                 oracle.record_set_end(id, end.map_or(range, |end| (end, end)));
             }
             404 => oracle.record_not_found(&completed, id),

@@ -121,7 +121,7 @@ async fn unknown_session_is_reported_by_every_operation(store: &dyn Store) {
 async fn session_expires_after_its_last_connect(store: &dyn Store) {
     let id = CometSessionId::new(user(), fresh());
     let short = Duration::from_millis(300);
-    store.open_session(&id, true, short).await.unwrap();
+    store.open_session(&id, true, LONG_TTL).await.unwrap();
     let session = connect(store, &id, CometReceipt::Received).await;
     assert!(session.has_ack);
     assert_eq!((session.generation, session.batch), (1, 0));

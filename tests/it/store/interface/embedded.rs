@@ -81,7 +81,7 @@ async fn deletion_removal_and_clear_free_memory() {
 
 #[tokio::test]
 async fn expiration_frees_memory() {
-    let (store, end) = (small_store(), in_ms(50));
+    let (store, end) = (small_store(), in_ms(500));
     let id = create_until(&store, end, vec![text("k", &text_of_size(500))]).await;
     let binary = upload(&store, &id, &test_bytes(400)).await;
     write_changes(&store, &id, set_changes(vec![file("m", &binary)])).await;

@@ -6,6 +6,7 @@ use switchboard::{
 };
 
 use crate::support::{
+    ends::{before_end, is_written},
     eventually, now,
     stores::{
         create_service, create_until, download, file, in_ms, key, on_every_store, owned_pairs,
@@ -65,33 +66,46 @@ async fn service_expires_at_its_end(store: &dyn Store) {
 }
 
 async fn values_expire_with_their_service(store: &dyn Store) {
-    let end = in_ms(100);
-    let id = create_until(store, end, Vec::new()).await;
-    write_changes(store, &id, set_changes(vec![text("k", "v")])).await;
+    let (id, end) = before_end(100, async |end| {
+        let id = create_until(store, end, Vec::new()).await;
+        let changes = set_changes(vec![text("k", "v")]);
+        let stored = is_written(store, &id, changes, None).await;
+        stored.then_some(id)
+    })
+    .await;
     sleep_until(end).await;
     assert_not_found(store, &id).await;
 }
 
 async fn binaries_expire_with_their_service(store: &dyn Store) {
-    let end = in_ms(200);
-    let id = create_until(store, end, Vec::new()).await;
-    let binary = upload(store, &id, &test_bytes(2 * CHUNK_BYTES)).await;
-    write_changes(store, &id, set_changes(vec![file("map", &binary)])).await;
+    let ((id, binary), end) = before_end(200, async |end| {
+        let id = create_until(store, end, Vec::new()).await;
+        let binary = upload(store, &id, &test_bytes(2 * CHUNK_BYTES)).await;
+        let changes = set_changes(vec![file("map", &binary)]);
+        let stored = is_written(store, &id, changes, None).await;
+        stored.then_some((id, binary))
+    })
+    .await;
     sleep_until(end).await;
     assert_not_found(store, &id).await;
     assert_eq!(download(store, &id, &binary).await, None);
 }
 
 async fn extension_preserves_all_data(store: &dyn Store) {
-    let (end, later) = (in_ms(200), in_ms(60_000));
-    let id = create_until(store, end, vec![text("k", "v")]).await;
-    let old = upload(store, &id, &test_bytes(10)).await;
-    let new = upload(store, &id, &test_bytes(CHUNK_BYTES + 1)).await;
-    let other = upload(store, &id, &test_bytes(20)).await;
-    write_changes(store, &id, set_changes(vec![file("map", &old)])).await;
-    let both = set_changes(vec![file("map", &new), file("other", &other)]);
-    write_changes(store, &id, both).await;
-    assert_eq!(store.set_end(&id, later).await.unwrap(), Some(()));
+    let later = in_ms(60_000);
+    let ((id, new, other), end) = before_end(200, async |end| {
+        let id = create_until(store, end, vec![text("k", "v")]).await;
+        let old = upload(store, &id, &test_bytes(10)).await;
+        let new = upload(store, &id, &test_bytes(CHUNK_BYTES + 1)).await;
+        let other = upload(store, &id, &test_bytes(20)).await;
+        let first = set_changes(vec![file("map", &old)]);
+        let both = set_changes(vec![file("map", &new), file("other", &other)]);
+        let stored =
+            is_written(store, &id, first, None).await && is_written(store, &id, both, None).await;
+        store.set_end(&id, later).await.unwrap()?;
+        stored.then_some((id, new, other))
+    })
+    .await;
     sleep_until(end).await;
     assert_eq!(read_strings(store, &id).await, owned_pairs(&[("k", "v")]));
     let description = store.describe(&id).await.unwrap().unwrap();
@@ -120,18 +134,25 @@ async fn shortening_expires_all_data_earlier(store: &dyn Store) {
 }
 
 async fn data_stored_after_end_change_uses_new_end(store: &dyn Store) {
-    let id = create_service(store, Vec::new()).await;
-    let end = in_ms(200);
-    store.set_end(&id, end).await.unwrap();
-    let binary = upload(store, &id, &test_bytes(10)).await;
-    write_changes(store, &id, set_changes(vec![file("map", &binary)])).await;
+    let ((id, binary), end) = before_end(200, async |end| {
+        let id = create_service(store, Vec::new()).await;
+        store.set_end(&id, end).await.unwrap();
+        let binary = upload(store, &id, &test_bytes(10)).await;
+        let changes = set_changes(vec![file("map", &binary)]);
+        let stored = is_written(store, &id, changes, None).await;
+        stored.then_some((id, binary))
+    })
+    .await;
     sleep_until(end).await;
     assert_not_found(store, &id).await;
     assert_eq!(download(store, &id, &binary).await, None);
 
-    let end = in_ms(100);
-    let id = create_until(store, end, Vec::new()).await;
-    store.set_end(&id, in_ms(60_000)).await.unwrap();
+    let (id, end) = before_end(100, async |end| {
+        let id = create_until(store, end, Vec::new()).await;
+        store.set_end(&id, in_ms(60_000)).await.unwrap()?;
+        Some(id)
+    })
+    .await;
     let binary = upload(store, &id, &test_bytes(10)).await;
     write_changes(store, &id, set_changes(vec![file("map", &binary)])).await;
     sleep_until(end).await;

@@ -11,6 +11,7 @@ use switchboard::{
 
 use crate::support::{
     bookings::{booking_request, resource_group},
+    ends::before_end,
     eventually, now,
     stores::{empty_service, in_ms, on_every_store, sleep_until},
 };
@@ -141,10 +142,12 @@ async fn key_expires_with_its_service(store: &dyn Store) {
 }
 
 async fn key_follows_end_of_its_service(store: &dyn Store) {
-    let end = in_ms(150);
-    let (key, id) = create_with_claim(store, end).await;
-    let changed = store.set_end(&id, in_ms(60_000)).await.unwrap();
-    assert_eq!(changed, Some(()));
+    let ((key, id), end) = before_end(150, async |end| {
+        let (key, id) = create_with_claim(store, end).await;
+        store.set_end(&id, in_ms(60_000)).await.unwrap()?;
+        Some((key, id))
+    })
+    .await;
     sleep_until(end).await;
     assert_replayed(store, &key, &id).await;
 
@@ -161,18 +164,21 @@ async fn deleting_a_service_frees_its_key(store: &dyn Store) {
 }
 
 async fn service_does_not_change_key_of_another(store: &dyn Store) {
-    let (key, slow, ends) = (fresh_key(), ServiceId::generate(), in_ms(50));
-    store.claim(&key, slow.clone(), ends).await.unwrap();
-    sleep_until(ends).await;
-    let (other, ends) = (ServiceId::generate(), in_ms(300));
-    let outcome = store.claim(&key, other.clone(), ends).await.unwrap();
-    assert_eq!(outcome, IdempotencyClaim::Create(other.clone()));
+    let (key, ends) = before_end(500, async |ends| {
+        let (key, slow, slow_ends) = (fresh_key(), ServiceId::generate(), in_ms(50));
+        store.claim(&key, slow.clone(), slow_ends).await.unwrap();
+        sleep_until(slow_ends).await;
+        let other = ServiceId::generate();
+        let outcome = store.claim(&key, other.clone(), ends).await.unwrap();
+        assert_eq!(outcome, IdempotencyClaim::Create(other.clone()));
 
-    create(store, &key, &slow, in_ms(60_000)).await;
-    store.set_end(&slow, in_ms(70_000)).await.unwrap();
-    store.delete(&slow).await.unwrap();
-    let (_, outcome) = claim(store, &key).await;
-    assert_eq!(outcome, IdempotencyClaim::Create(other));
+        create(store, &key, &slow, in_ms(60_000)).await;
+        store.set_end(&slow, in_ms(70_000)).await.unwrap();
+        store.delete(&slow).await.unwrap();
+        let (_, outcome) = claim(store, &key).await;
+        (outcome == IdempotencyClaim::Create(other)).then_some(key)
+    })
+    .await;
     sleep_until(ends).await;
     assert_free(store, &key).await;
 }

@@ -10,7 +10,7 @@ use switchboard::{
 use crate::support::{
     bookings::{book_in_store, booking_request, resource_group, wait_for_clock_tick},
     now,
-    stores::{on_every_store, sleep_until},
+    stores::{CLOCK_ERROR, on_every_store, sleep_until},
 };
 
 on_every_store!(
@@ -50,7 +50,7 @@ async fn exclusive_numbers_have_a_holder_and_a_last_use(store: &dyn AdminStore) 
     let booked_at = booked.last_used.unwrap();
     let booked_before = store.now().unwrap();
     assert!(
-        start <= booked_at && booked_at <= booked_before,
+        start <= booked_at.after(CLOCK_ERROR) && booked_at <= booked_before.after(CLOCK_ERROR),
         "{start} {booked_at}"
     );
     assert_eq!(

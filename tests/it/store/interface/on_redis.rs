@@ -13,6 +13,7 @@ use switchboard::{
 use super::idempotency_claims::{assert_replayed, claim, fresh_key};
 use crate::support::{
     TestRedis,
+    ends::{before_end, is_written},
     stores::{
         RedisFixture, create_service, create_until, download, empty_service, file, in_ms, is_index,
         key, keys_under, owned_pairs, read_strings, remove_changes, set_changes, sleep_until,
@@ -100,11 +101,16 @@ async fn replaced_binary_expires_within_a_minute() {
 #[tokio::test]
 async fn replaced_binary_expires_no_later_than_its_service() {
     let redis = RedisFixture::shared().await;
-    let (store, end) = (&redis.store, in_ms(200));
-    let id = create_until(store, end, Vec::new()).await;
-    let binary = upload(store, &id, &test_bytes(10)).await;
-    write_changes(store, &id, set_changes(vec![file("map", &binary)])).await;
-    write_changes(store, &id, remove_changes(&["map"])).await;
+    let store = &redis.store;
+    let ((id, binary), end) = before_end(200, async |end| {
+        let id = create_until(store, end, Vec::new()).await;
+        let binary = upload(store, &id, &test_bytes(10)).await;
+        let add = set_changes(vec![file("map", &binary)]);
+        let stored = is_written(store, &id, add, None).await
+            && is_written(store, &id, remove_changes(&["map"]), None).await;
+        stored.then_some((id, binary))
+    })
+    .await;
     sleep_until(end).await;
     assert_eq!(download(store, &id, &binary).await, None);
 }

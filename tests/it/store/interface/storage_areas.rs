@@ -9,6 +9,7 @@ use switchboard::{
 
 use super::idempotency_claims::{assert_free, assert_replayed, claim, fresh_key};
 use crate::support::{
+    ends::{before_end, is_written},
     now,
     stores::{
         MAX_KEYS, download, file, in_ms, key, on_every_store, owned_pairs, read_strings,
@@ -66,10 +67,13 @@ async fn send_rejected_writes(store: &dyn Store, id: &ServiceId) {
 }
 
 async fn write_extends_storage_area(store: &dyn Store) {
-    let end = in_ms(200);
-    let id = create_until(store, end).await;
-    let earliest = in_ms(59_000);
-    write_with_ttl(store, &id, set_changes(vec![text("l", "w")]), 60_000).await;
+    let ((id, earliest), end) = before_end(200, async |end| {
+        let id = create_until(store, end).await;
+        let (earliest, changes) = (in_ms(59_000), set_changes(vec![text("l", "w")]));
+        let stored = is_written(store, &id, changes, Some(60_000)).await;
+        stored.then_some((id, earliest))
+    })
+    .await;
     sleep_until(end).await;
     let expected = owned_pairs(&[("k", "v"), ("l", "w")]);
     assert_eq!(read_strings(store, &id).await, expected);
@@ -86,26 +90,33 @@ async fn write_shortens_storage_area(store: &dyn Store) {
 }
 
 async fn write_without_changes_extends_storage_area(store: &dyn Store) {
-    let end = in_ms(150);
-    let id = create_until(store, end).await;
-    write_with_ttl(store, &id, Changes::default(), 60_000).await;
+    let (id, end) = before_end(150, async |end| {
+        let id = create_until(store, end).await;
+        let stored = is_written(store, &id, Changes::default(), Some(60_000)).await;
+        stored.then_some(id)
+    })
+    .await;
     sleep_until(end).await;
     assert_eq!(read_strings(store, &id).await, owned_pairs(&[("k", "v")]));
 }
 
 async fn binaries_follow_the_ttl_of_a_write(store: &dyn Store) {
-    let end = in_ms(400);
-    let id = create_until(store, end).await;
     let bytes = test_bytes(CHUNK_BYTES + 1);
-    let (first, second) = (
-        upload(store, &id, &bytes).await,
-        upload(store, &id, &bytes).await,
-    );
-    for (name, binary) in [("first", &first), ("second", &second)] {
-        let changes = set_changes(vec![file(name, binary)]);
-        store.write(&id, &changes, None).await.unwrap();
-    }
-    write_with_ttl(store, &id, set_changes(vec![text("l", "w")]), 60_000).await;
+    let ((id, first, second), end) = before_end(400, async |end| {
+        let id = create_until(store, end).await;
+        let (first, second) = (
+            upload(store, &id, &bytes).await,
+            upload(store, &id, &bytes).await,
+        );
+        for (name, binary) in [("first", &first), ("second", &second)] {
+            let changes = set_changes(vec![file(name, binary)]);
+            store.write(&id, &changes, None).await.unwrap();
+        }
+        let changes = set_changes(vec![text("l", "w")]);
+        let stored = is_written(store, &id, changes, Some(60_000)).await;
+        stored.then_some((id, first, second))
+    })
+    .await;
     sleep_until(end).await;
     for binary in [&first, &second] {
         assert!(download(store, &id, binary).await.as_ref() == Some(&bytes));
@@ -119,15 +130,21 @@ async fn binaries_follow_the_ttl_of_a_write(store: &dyn Store) {
 }
 
 async fn new_binaries_have_the_ttl_of_their_write(store: &dyn Store) {
-    let end = in_ms(400);
-    let id = create_until(store, end).await;
-    let (first, second) = (
-        upload(store, &id, &test_bytes(10)).await,
-        upload(store, &id, &test_bytes(20)).await,
-    );
-    for (name, binary) in [("first", &first), ("second", &second)] {
-        write_with_ttl(store, &id, set_changes(vec![file(name, binary)]), 60_000).await;
-    }
+    let ((id, first, second), end) = before_end(400, async |end| {
+        let id = create_until(store, end).await;
+        let (first, second) = (
+            upload(store, &id, &test_bytes(10)).await,
+            upload(store, &id, &test_bytes(20)).await,
+        );
+        for (name, binary) in [("first", &first), ("second", &second)] {
+            let changes = set_changes(vec![file(name, binary)]);
+            if !is_written(store, &id, changes, Some(60_000)).await {
+                return None;
+            }
+        }
+        Some((id, first, second))
+    })
+    .await;
     sleep_until(end).await;
     assert_eq!(download(store, &id, &first).await, Some(test_bytes(10)));
     assert_eq!(download(store, &id, &second).await, Some(test_bytes(20)));
@@ -184,12 +201,17 @@ async fn ended_storage_area_is_not_revived(store: &dyn Store) {
 }
 
 async fn idempotency_key_follows_the_ttl_of_a_write(store: &dyn Store) {
-    let (key, end) = (fresh_key(), in_ms(200));
-    let (id, _) = claim(store, &key).await;
-    let mut area = storage_area(&id, end, Vec::new());
-    area.idempotency = Some((key.clone(), "the response".to_owned()));
-    assert_eq!(store.create(area).await.unwrap(), CreateResult::Created);
-    write_with_ttl(store, &id, set_changes(vec![text("k", "v")]), 60_000).await;
+    let ((key, id), end) = before_end(200, async |end| {
+        let key = fresh_key();
+        let (id, _) = claim(store, &key).await;
+        let mut area = storage_area(&id, end, Vec::new());
+        area.idempotency = Some((key.clone(), "the response".to_owned()));
+        assert_eq!(store.create(area).await.unwrap(), CreateResult::Created);
+        let changes = set_changes(vec![text("k", "v")]);
+        let stored = is_written(store, &id, changes, Some(60_000)).await;
+        stored.then_some((key, id))
+    })
+    .await;
     sleep_until(end).await;
     assert_replayed(store, &key, &id).await;
     write_with_ttl(store, &id, set_changes(vec![text("k", "w")]), 100).await;

