@@ -213,7 +213,7 @@ async fn an_exhausted_group_returns_retry_after(app: TestApp) {
     // A client that retries at that time does not retry too early.
     let retry_at = now().after(Duration::from_secs(wait));
     assert!(retry_at >= before.after(Duration::from_secs(60)), "{wait}");
-    assert!(wait <= 60, "{wait}");
+    assert!(wait <= 61, "{wait}, plus the error of the clock");
     let service = app.create("").await;
     let form = format!("_id={}", service.rsplit('/').next().unwrap());
     let answer = create(&app, "request-access", &form).await;

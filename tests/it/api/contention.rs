@@ -55,7 +55,11 @@ async fn check_and_delete(apps: [&TestApp; 2], booked: &[Booked]) {
 async fn book_until_exhausted(app: &TestApp) {
     let mut numbers = BTreeSet::new();
     for max_free in (0..100).rev() {
-        let booked = book_when_free(app, "_return_pool_health=true").await;
+        let booked = book_when_free(
+            app,
+            "_return_pool_health=true&_booking_expiration_timeout=1800",
+        )
+        .await;
         assert!(booked.count("_pool_free") <= max_free);
         assert!(numbers.insert(booked.number));
     }

@@ -69,7 +69,7 @@ async fn wait_until(app: &TestApp, service: &str, end: Timestamp) {
 }
 
 async fn a_service_expires_at_its_time_and_not_before(app: TestApp) {
-    let service = create(&app, "1").await;
+    let service = create(&app, "3").await;
     let end = expiration_time(&app.get_service(&service).await);
     wait_until(&app, &service, end).await;
     assert_gone(&app, &service).await;
@@ -80,7 +80,7 @@ async fn a_service_expires_at_its_time_and_not_before(app: TestApp) {
 }
 
 async fn extending_a_service_extends_strings_and_binaries(app: TestApp) {
-    let (service, control) = (create(&app, "1").await, create(&app, "1").await);
+    let (service, control) = (create(&app, "4").await, create(&app, "4").await);
     TestResponse::send(app.put(&service).form_body("ttl=60"))
         .await
         .assert_empty();
@@ -93,7 +93,7 @@ async fn extending_a_service_extends_strings_and_binaries(app: TestApp) {
 
 async fn shortening_a_service_shortens_strings_and_binaries(app: TestApp) {
     let service = create(&app, "60").await;
-    TestResponse::send(app.put(&service).form_body("ttl=1"))
+    TestResponse::send(app.put(&service).form_body("ttl=3"))
         .await
         .assert_empty();
     let end = expiration_time(&app.get_service(&service).await);
@@ -106,7 +106,7 @@ async fn shortening_a_service_shortens_strings_and_binaries(app: TestApp) {
 }
 
 async fn a_write_does_not_extend_the_ttl(app: TestApp) {
-    let service = create(&app, "1").await;
+    let service = create(&app, "4").await;
     let before = app.get_service(&service).await["_expiration_time"].clone();
     let file = Multipart::new()
         .file("more", "m", "image/png", &vec![1; 300_000])

@@ -37,9 +37,9 @@ fn create(app: &TestApp, key: &str, form: &str) -> RequestBuilder {
     request.form_body(form)
 }
 
-/// Waits until a new service with a TTL of one second has expired.
-async fn wait_for_ttl_of_one_second(app: &TestApp) {
-    let service = app.create("_ttl=1").await;
+/// Waits until a new service with a TTL of these seconds has expired.
+async fn wait_for_ttl(app: &TestApp, seconds: u32) {
+    let service = app.create(&format!("_ttl={seconds}")).await;
     eventually("the end of a service", async || {
         let answer = TestResponse::send(app.get(&service)).await;
         (answer.status == StatusCode::NOT_FOUND).then_some(())
@@ -134,7 +134,7 @@ async fn after_expiration_a_repeated_create_creates_a_new_service(app: TestApp) 
     let first = TestResponse::send(create(&app, KEY, "Key1=Value1&_ttl=1"))
         .await
         .service_id();
-    wait_for_ttl_of_one_second(&app).await;
+    wait_for_ttl(&app, 1).await;
     let second = TestResponse::send(create(&app, KEY, "Key2=Value2"))
         .await
         .service_id();
@@ -151,17 +151,17 @@ async fn a_key_is_valid_for_the_requested_ttl(app: TestApp) {
         .start_sibling(&[("catalog.file", catalog_file.path())])
         .await;
     let first = TestResponse::send(create(&app, KEY, "_ttl=60")).await;
-    wait_for_ttl_of_one_second(&app).await;
+    wait_for_ttl(&app, 1).await;
     let repeat = TestResponse::send(create(&app, KEY, "_ttl=60")).await;
     assert_eq!(repeat.text(), first.text());
 }
 
 async fn a_key_is_valid_for_the_extended_ttl(app: TestApp) {
-    let first = TestResponse::send(create(&app, KEY, "_ttl=1")).await;
+    let first = TestResponse::send(create(&app, KEY, "_ttl=3")).await;
     let extend = app.put(&first.service_id()).form_body("ttl=60");
     TestResponse::send(extend).await.assert_empty();
-    wait_for_ttl_of_one_second(&app).await;
-    let repeat = TestResponse::send(create(&app, KEY, "_ttl=1")).await;
+    wait_for_ttl(&app, 3).await;
+    let repeat = TestResponse::send(create(&app, KEY, "_ttl=3")).await;
     assert_eq!(repeat.text(), first.text());
 }
 
@@ -232,7 +232,7 @@ async fn a_slower_create_with_the_same_key_does_not_change_the_first(app: TestAp
     }
     let service = answers[0].service_id();
     answers[1].error_message("IdempotencyKeyReused", 422);
-    wait_for_ttl_of_one_second(&app).await;
+    wait_for_ttl(&app, 1).await;
     let binary = TestResponse::send(app.get(&format!("{service}/storage/binary/pic"))).await;
     assert_eq!(binary.body, vec![7; 300_000]);
     let file = Multipart::new().file("pic", "p", "image/png", &vec![7; 300_000]);

@@ -201,7 +201,7 @@ async fn a_stream_ends_with_its_service(app: TestApp) {
 }
 
 async fn a_stream_of_a_service_that_expires_ends(app: TestApp) {
-    let service = app.create("a=1&_ttl=2").await;
+    let service = app.create("a=1&_ttl=4").await;
     let mut stream = watch(&app, &format!("{service}/storage")).await;
     next(&mut stream, "snapshot").await;
     next(&mut stream, "end").await;

@@ -229,7 +229,7 @@ async fn a_stalled_body_times_out(app: TestApp) {
 
 async fn a_slow_body_is_read_completely(app: TestApp) {
     let app = app
-        .start_sibling(&[("server.body_idle_timeout_seconds", "2")])
+        .start_sibling(&[("server.body_idle_timeout_seconds", "3")])
         .await;
     let service = app.create("").await;
     let body = Multipart::new()
@@ -238,7 +238,7 @@ async fn a_slow_body_is_read_completely(app: TestApp) {
         .bytes();
     let mut wire = RawConnection::connect(&app).await;
     send_upload_head(&mut wire, &format!("{service}/storage"), body.len()).await;
-    let pause = std::time::Duration::from_millis(450);
+    let pause = std::time::Duration::from_millis(700);
     for piece in body.chunks(body.len().div_ceil(5)) {
         tokio::time::sleep(pause).await;
         wire.send(piece).await;

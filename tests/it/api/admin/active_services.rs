@@ -152,7 +152,7 @@ async fn ended_service_is_not_listed(app: TestApp) {
 #[tokio::test]
 async fn sweep_removes_ended_services_from_the_list() {
     let app = start_admin(&TestApp::on_redis().await).await;
-    let service = create_service_with(&app, "store", "_ttl=1")
+    let service = create_service_with(&app, "store", "_ttl=3")
         .await
         .service_id();
     let redis = app.redis.as_ref().unwrap();

@@ -13,7 +13,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 async fn an_idle_connection_is_closed() {
     let app = TestApp::on_memory().await;
     let app = app
-        .start_sibling(&[("server.keep_alive_seconds", "1")])
+        .start_sibling(&[("server.keep_alive_seconds", "3")])
         .await;
     let mut wire = RawConnection::connect(&app).await;
     for _ in 0..2 {
@@ -46,7 +46,7 @@ async fn a_client_that_does_not_read_is_disconnected() {
         ("server.workers", "1"),
         ("server.connections_per_worker", "1"),
         ("server.keep_alive_seconds", "0"),
-        ("server.body_idle_timeout_seconds", "2"),
+        ("server.body_idle_timeout_seconds", "4"),
     ];
     let app = TestApp::on_memory()
         .await

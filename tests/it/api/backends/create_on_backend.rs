@@ -80,7 +80,7 @@ async fn a_repeated_create_during_the_first_one_is_rejected(app: TestApp) {
 async fn a_different_request_with_a_pending_key_is_rejected(app: TestApp) {
     let key = "order-4711-of-kkkk";
     let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_owned();
-    let late = move || MockResponse::Delayed(Duration::from_secs(2), answer.clone());
+    let late = move || MockResponse::Delayed(Duration::from_secs(3), answer.clone());
     let backend = Backend::new_ors({
         let late = late.clone();
         move |_| late()

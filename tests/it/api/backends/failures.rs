@@ -25,8 +25,8 @@ on_redis_only!(
     a_start_response_without_session_is_reported,
 );
 
-/// A short timeout for responses that never arrive.
-const SHORT_TIMEOUT: (&str, &str) = ("backend.response_timeout_ms", "300");
+/// A timeout for responses that never arrive; the others arrive in time on a busy machine too.
+const SHORT_TIMEOUT: (&str, &str) = ("backend.response_timeout_ms", "2000");
 
 /// Failures, and their exception, status and message.
 fn failure_cases() -> Vec<(MockResponse, &'static str, u16, &'static str)> {
@@ -71,11 +71,11 @@ fn failure_cases() -> Vec<(MockResponse, &'static str, u16, &'static str)> {
             bad,
             " closed the connection before its response was complete",
         ),
-        (MockResponse::Hang, late, " did not respond within 300 ms"),
+        (MockResponse::Hang, late, " did not respond within 2000 ms"),
         (
             MockResponse::Trickle,
             late,
-            " did not respond within 300 ms",
+            " did not respond within 2000 ms",
         ),
         (
             MockResponse::Large(1 << 20, None),
@@ -171,7 +171,7 @@ async fn a_request_times_out_if_the_backend_does_not_respond(app: TestApp) {
     let backend = Backend::with_json("{}").await;
     let options = format!("_request = '{}/{{request}}'", backend.url());
     let services = http_service(&backend.url()) + &options;
-    let app = start_app(&app, &services, &[("backend.response_timeout_ms", "1500")]).await;
+    let app = start_app(&app, &services, &[("backend.response_timeout_ms", "3000")]).await;
     let service = TestResponse::send(app.post("/genesys/1/service/web"))
         .await
         .service_id();
@@ -189,12 +189,12 @@ async fn a_request_times_out_if_the_backend_does_not_respond(app: TestApp) {
         let started = Instant::now();
         let answer = TestResponse::send(app.post(&format!("{service}/x"))).await;
         let message = answer.error_message("BackendTimeout", 504);
-        assert!(message.contains("within 1500 ms"), "{message}");
+        assert!(message.contains("within 3000 ms"), "{message}");
         assert!(
             message.contains("it is unknown whether the request took effect"),
             "{message}"
         );
-        assert!(started.elapsed() >= Duration::from_millis(1400));
+        assert!(started.elapsed() >= Duration::from_millis(2900));
     }
 }
 

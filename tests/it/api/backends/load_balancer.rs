@@ -121,16 +121,16 @@ async fn circuit_breaker_opens_and_closes_again(app: TestApp) {
         &app,
         &ors_service(&[&backend.url()]),
         &[
-            ("backend.response_timeout_ms", "100"),
+            ("backend.response_timeout_ms", "1000"),
             ("backend.circuit_breaker_failures", "3"),
-            ("backend.circuit_breaker_reset_seconds", "2"),
+            ("backend.circuit_breaker_reset_seconds", "3"),
         ],
     )
     .await;
     for _ in 0..3 {
         create(&app).await.error_message("BackendTimeout", 504);
     }
-    // The circuit is open: one request per two seconds is allowed.
+    // The circuit is open: one request per three seconds is allowed.
     let received = backend.received_requests().len();
     let message = create(&app).await.error_message("BackendUnreachable", 502);
     assert_eq!(message, "ORS request failed: cannot connect to ORS");

@@ -69,7 +69,7 @@ async fn expiration_of_a_service_terminates_its_session(app: TestApp) {
     create(&app, "_ttl=1").await;
     backend.wait_for_request(TERMINATE_REQUEST).await;
     let moved = create(&app, "").await;
-    let end = format!("expiration_time={}", in_ms(300));
+    let end = format!("expiration_time={}", in_ms(3_000));
     TestResponse::send(app.put(&moved).form_body(&end))
         .await
         .assert_empty();
@@ -83,11 +83,11 @@ async fn expiration_of_a_service_terminates_its_session(app: TestApp) {
 async fn extending_a_service_keeps_its_session(app: TestApp) {
     let backend = Backend::new_ors(|_| MockResponse::ok("{}")).await;
     let app = start_app(&app, &ors_service(&[&backend.url()]), &[]).await;
-    let extended = create(&app, "_ttl=2").await;
+    let extended = create(&app, "_ttl=4").await;
     TestResponse::send(app.put(&extended).form_body("ttl=3600"))
         .await
         .assert_empty();
-    let other = create(&app, "_ttl=3").await;
+    let other = create(&app, "_ttl=5").await;
     eventually("the other service ends", async || {
         let response = TestResponse::send(app.get(&other)).await;
         (response.status == 404 && count_terminations(&backend) == 1).then_some(())
