@@ -198,7 +198,7 @@ async fn after_a_crash_during_a_start_the_service_expires_and_its_session_is_ter
         ("catalog.file", catalog_file.path()),
         ("backend.max_attempts", "1"),
         ("backend.connect_timeout_ms", "500"),
-        ("backend.response_timeout_ms", "2000"),
+        ("backend.response_timeout_ms", "3000"),
     ];
     let mut program = Program::serve(&settings);
     let mut wire = RawConnection::connect_to(program.address().await).await;

@@ -228,13 +228,13 @@ async fn present_client_does_not_leave(store: &dyn Store) {
     let chat = act(store, &id, ChatAction::ClientTimeout).await;
     assert_eq!(chat.last, 1);
     let short = NewChat {
-        client_timeout: Duration::from_secs(2),
+        client_timeout: Duration::from_secs(4),
         ..new_chat()
     };
     let id = create_chat(store, &short).await;
-    // It is never absent for two seconds, but since the start for longer.
-    for _ in 0..8 {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+    // It is never absent for four seconds, but since the start for longer.
+    for _ in 0..9 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
         act(store, &id, ChatAction::ClientPresent).await;
         let (_, chat) = try_act(store, &id, ChatAction::ClientTimeout).await;
         assert_eq!(chat.last, 1);
