@@ -18,6 +18,19 @@ pub(crate) struct ServerEvent {
     pub(crate) data: Value,
 }
 
+/// The first event of a stream, as text. It can arrive in parts that end within a character.
+pub(crate) async fn first_event(mut stream: Response) -> String {
+    let mut received: Vec<u8> = Vec::new();
+    loop {
+        let part = time::timeout(TIMEOUT, stream.chunk()).await;
+        received.extend_from_slice(&part.unwrap().unwrap().unwrap());
+        if let Some(end) = received.windows(2).position(|two| two == b"\n\n") {
+            received.truncate(end);
+            return String::from_utf8(received).unwrap();
+        }
+    }
+}
+
 /// An open stream of server-sent events.
 pub(crate) struct EventStream {
     bytes: Pin<Box<dyn Stream<Item = reqwest::Result<bytes::Bytes>> + Send>>,

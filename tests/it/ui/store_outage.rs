@@ -4,8 +4,8 @@ use super::fixture::{AdminSession, all_between};
 use crate::{
     api::admin::fixture::{ADMIN_SETTINGS, create_pool_call_and_vault},
     support::{
-        TestApp, TestResponse, dedicated_redis::DedicatedRedis, eventually, random_prefix,
-        readiness::wait_for_reason,
+        TestApp, TestResponse, dedicated_redis::DedicatedRedis, event_stream::first_event,
+        eventually, random_prefix, readiness::wait_for_reason,
     },
 };
 
@@ -99,8 +99,7 @@ async fn pages_show_cached_data_and_the_outage() {
     let stream = session
         .request(reqwest::Method::GET, "/overview/events")
         .send();
-    let first = stream.await.unwrap().chunk().await.unwrap().unwrap();
-    let first = String::from_utf8(first.to_vec()).unwrap();
+    let first = first_event(stream.await.unwrap()).await;
     assert!(first.contains("data-stale"), "{first}");
     // Without a session, nothing is shown.
     let unauthenticated =
