@@ -52,6 +52,8 @@ impl DurableRedis {
         let mut server = Command::new("redis-server");
         server.current_dir(&self.folder).args(["--port", "0"]);
         server.args(["--unixsocket", "socket", "--appendonly", "yes"]);
+        // With the default, changes are acknowledged before they are written if the disk is busy.
+        server.args(["--appendfsync", "always"]);
         server.args(["--save", "", "--logfile", "log"]);
         server.stdin(Stdio::null()).stdout(Stdio::null());
         self.child = Some(server.spawn().unwrap());

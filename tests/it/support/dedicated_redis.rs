@@ -15,6 +15,9 @@ use tokio::{
 
 use super::{connection_config, eventually, ports::free_port};
 
+/// With these options Redis writes every change to disk before it acknowledges it.
+pub(crate) const DURABLE: [(&str, &str); 2] = [("appendonly", "yes"), ("appendfsync", "always")];
+
 /// A Redis server that may not run; killed on drop.
 pub(crate) struct DedicatedRedis {
     port: u16,

@@ -4,12 +4,14 @@ use super::fixture::{AdminSession, all_between};
 use crate::{
     api::admin::fixture::{ADMIN_SETTINGS, create_pool_call_and_vault},
     support::{
-        TestApp, TestResponse, dedicated_redis::DedicatedRedis, event_stream::first_event,
-        eventually, random_prefix, readiness::wait_for_reason,
+        TestApp, TestResponse,
+        dedicated_redis::{DURABLE, DedicatedRedis},
+        event_stream::first_event,
+        eventually, random_prefix,
+        readiness::wait_for_reason,
     },
 };
 
-const OPTIONS: [(&str, &str); 1] = [("appendonly", "yes")];
 /// Pages that need Redis.
 const PAGES_OF_REDIS: [&str; 4] = [
     "/active-services",
@@ -20,7 +22,7 @@ const PAGES_OF_REDIS: [&str; 4] = [
 
 #[tokio::test]
 async fn pages_show_cached_data_and_the_outage() {
-    let redis = DedicatedRedis::start(&OPTIONS).await;
+    let redis = DedicatedRedis::start(&DURABLE).await;
     let url = redis.url();
     let settings = [&ADMIN_SETTINGS[..], &[("redis.url", url.as_str())]].concat();
     let app = TestApp::start(None, &random_prefix(), &settings).await;
@@ -106,7 +108,7 @@ async fn pages_show_cached_data_and_the_outage() {
         TestResponse::send(session.unauthenticated_request(reqwest::Method::GET, "")).await;
     assert_eq!(unauthenticated.status, 303, "{}", unauthenticated.text());
 
-    redis.spawn(&OPTIONS);
+    redis.spawn(&DURABLE);
     eventually("the pages have recovered", async || {
         let page = session.get("").await;
         let healthy = page.status == 200 && !page.text().contains("Redis unavailable");
@@ -117,7 +119,7 @@ async fn pages_show_cached_data_and_the_outage() {
 
 #[tokio::test]
 async fn pages_show_readyz_when_only_writes_fail() {
-    let redis = DedicatedRedis::start(&OPTIONS).await;
+    let redis = DedicatedRedis::start(&DURABLE).await;
     let url = redis.url();
     let settings = [&ADMIN_SETTINGS[..], &[("redis.url", url.as_str())]].concat();
     let app = TestApp::start(None, &random_prefix(), &settings).await;

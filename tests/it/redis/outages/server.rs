@@ -8,14 +8,11 @@ use super::{assert_recovers, send_within_limit, unavailable_message};
 use crate::support::{
     Bodies, TestApp, TestResponse,
     bookings::{book_number, book_when_free, delete_service, match_call},
-    dedicated_redis::DedicatedRedis,
+    dedicated_redis::{DURABLE, DedicatedRedis},
     eventually,
     proxy::Proxy,
     random_prefix,
 };
-
-/// With these options Redis writes every change to disk before it acknowledges it.
-const DURABLE: [(&str, &str); 2] = [("appendonly", "yes"), ("appendfsync", "always")];
 
 async fn start_on(url: &str) -> TestApp {
     let overrides = [
