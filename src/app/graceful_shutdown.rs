@@ -14,7 +14,7 @@ use tokio::time;
 
 /// Time until the connections in the backlog are accepted and their requests read, which were sent right
 /// after connecting.
-const DRAIN_DELAY: Duration = Duration::from_millis(500);
+const DRAIN_DELAY: Duration = Duration::from_secs(1);
 
 /// A listening socket, in addition to the server that accepts connections from it.
 pub(super) struct ListenerHandle(TcpListener);
