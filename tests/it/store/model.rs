@@ -1,6 +1,6 @@
-//! Model test: random operations of several clients on services with numbers, and on storage areas. After every step the
-//! responses are checked against an `oracle`, and on Redis the store against a `snapshot`. The clocks of
-//! the replicas differ by minutes, and jump.
+//! Model test: random operations of several clients on services with numbers, some with webhooks, on storage areas and on
+//! chats. After every step the responses are checked against an `oracle`, and on Redis the store against a `snapshot`. The
+//! clocks of the replicas differ by minutes, and jump.
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
@@ -8,23 +8,30 @@ use futures_util::future::join_all;
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
 use self::{
+    chats::{Chats, assert_no_chat_remains, chat_toml},
     oracle::{Operation, Oracle, ends_after},
     snapshot::SnapshotChecker,
     storage_areas::StorageAreas,
+    webhooks::Webhooks,
 };
-use crate::support::{
-    Bodies, TestApp, TestRedis, TestResponse,
-    bookings::{
-        Booked, book_when_free, catalog, create, eventually, group_toml, keys, number,
-        service_toml, start_app, verify_bookings,
+use crate::{
+    api::webhooks::fixture::LOCAL_RECEIVERS,
+    support::{
+        Bodies, TestApp, TestRedis, TestResponse,
+        bookings::{
+            Booked, book_when_free, catalog, create, eventually, group_toml, keys, number,
+            service_toml, start_app_with, verify_bookings,
+        },
+        now, random_prefix,
     },
-    now, random_prefix,
 };
 
 mod area_oracle;
+mod chats;
 mod oracle;
 mod snapshot;
 mod storage_areas;
+mod webhooks;
 
 /// The timeout of bookings, and the default TTL of services.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,6 +40,10 @@ const TTL: Duration = Duration::from_secs(6);
 const SERVICES: usize = 30;
 /// The proportion of steps on storage areas.
 const STORAGE_AREA_STEPS: f64 = 0.3;
+/// The proportion of steps on chats among the others.
+const CHAT_STEPS: f64 = 0.15;
+/// The proportion of created services with a webhook.
+const OBSERVED_SERVICES: f64 = 0.25;
 /// The exclusive group, and its number of numbers.
 const EXCLUSIVE_GROUP: &str = "exclusive";
 const NUMBERS: usize = 12;
@@ -57,18 +68,20 @@ fn groups() -> String {
         toml += &format!("_booking_expiration_timeout = {}\n", TIMEOUT.as_secs());
         toml += &format!("_ttl = {}\n", TTL.as_secs());
     }
-    toml
+    toml + &chat_toml()
 }
 
 /// The state of one run of the model.
-struct ModelRun {
+struct ModelRun<'a> {
     oracle: RefCell<Oracle>,
     areas: RefCell<StorageAreas>,
+    chats: RefCell<Chats>,
+    webhooks: &'a Webhooks,
     snapshot: Option<SnapshotChecker>,
     seed: u64,
 }
 
-impl ModelRun {
+impl ModelRun<'_> {
     /// Runs one client for `steps` steps.
     async fn client(&self, app: &TestApp, seed: u64, steps: usize) {
         let mut random = StdRng::seed_from_u64(seed);
@@ -86,6 +99,9 @@ impl ModelRun {
         }
         if random.random_bool(STORAGE_AREA_STEPS) {
             return self.storage_area_step(app, random).await;
+        }
+        if random.random_bool(CHAT_STEPS) {
+            return self.chat_step(app, random).await;
         }
         let active = self.oracle.borrow().active_services();
         let chosen = active.choose(random).cloned();
@@ -128,10 +144,19 @@ impl ModelRun {
     async fn create(&self, app: &TestApp, random: &mut StdRng) {
         let (form, group, caller) = Self::booking_form(random);
         let pending = self.oracle.borrow_mut().start(Operation::Create);
-        let response = create(app, "first", &form).await;
+        let is_observed = random.random_bool(OBSERVED_SERVICES);
+        let definition = if is_observed {
+            webhooks::DEFINITION
+        } else {
+            "first"
+        };
+        let response = create(app, definition, &form).await;
         let mut oracle = self.oracle.borrow_mut();
         let completed = oracle.finish(&pending);
         if let Some(booked) = Self::booked(&response, group) {
+            if is_observed {
+                self.webhooks.record_create(&booked.id);
+            }
             oracle.record_create(&completed, &booked.id);
             oracle.record_booking(&completed, &booked.id, group, &booked, caller);
         }
@@ -207,7 +232,10 @@ impl ModelRun {
         let mut oracle = self.oracle.borrow_mut();
         let completed = oracle.finish(&pending);
         match response.status.as_u16() {
-            200 => oracle.record_end(&completed, id),
+            200 => {
+                self.webhooks.record_delete(id);
+                oracle.record_end(&completed, id);
+            }
             404 => oracle.record_not_found(&completed, id),
             _ => panic!("{}", response.text()),
         }
@@ -233,6 +261,7 @@ impl ModelRun {
         let completed = oracle.finish(&pending);
         match response.status.as_u16() {
             200 => {
+                self.webhooks.record_update(id);
                 let range = ends_after(&completed, TTL);
                 oracle.record_set_end(id, end.map_or(range, |end| (end, end)));
             }
@@ -256,6 +285,8 @@ impl ModelRun {
         assert_eq!(numbers, all, "seed {}", self.seed);
         let counts = self.oracle.borrow().counts();
         assert!(counts.iter().all(|count| *count > 50), "{counts:?}");
+        let counts = self.chats.borrow().counts();
+        assert!(counts.iter().all(|count| *count > 3), "{counts:?}");
         let counts = self.areas.borrow().counts();
         assert!(counts.iter().all(|count| *count > 50), "{counts:?}");
         let conditional = self.areas.borrow().conditional();
@@ -267,11 +298,18 @@ impl ModelRun {
 }
 
 /// Runs four clients at two addresses, with `steps` steps in total.
-async fn run(apps: [&TestApp; 2], snapshot: Option<SnapshotChecker>, steps: usize) {
+async fn run(
+    apps: [&TestApp; 2],
+    webhooks: &Webhooks,
+    snapshot: Option<SnapshotChecker>,
+    steps: usize,
+) {
     let seed = rand::random();
     let run = ModelRun {
         oracle: RefCell::new(Oracle::new(seed, TIMEOUT, TTL, NUMBERS)),
         areas: RefCell::default(),
+        chats: RefCell::default(),
+        webhooks,
         snapshot,
         seed,
     };
@@ -281,25 +319,33 @@ async fn run(apps: [&TestApp; 2], snapshot: Option<SnapshotChecker>, steps: usiz
     });
     join_all(clients).await;
     run.delete_all(apps[0]).await;
+    webhooks.assert_complete().await;
 }
 
 #[tokio::test]
 async fn one_process_books_and_matches_each_number_once() {
-    let app = start_app(&TestApp::on_memory().await, &groups()).await;
-    run([&app, &app], None, 4_000).await;
+    let webhooks = Webhooks::new().await;
+    let services = groups() + &webhooks.toml();
+    let app = start_app_with(&TestApp::on_memory().await, &services, &LOCAL_RECEIVERS).await;
+    run([&app, &app], &webhooks, None, 4_000).await;
 }
 
 #[tokio::test]
 async fn two_replicas_book_and_match_each_number_once() {
     let (redis, prefix) = (Arc::new(TestRedis::dedicated()), random_prefix());
-    let catalog_file = catalog(&groups());
-    let overrides = [("catalog.file", catalog_file.path())];
+    let webhooks = Webhooks::new().await;
+    let catalog_file = catalog(&(groups() + &webhooks.toml()));
+    let overrides = [
+        &LOCAL_RECEIVERS[..],
+        &[("catalog.file", catalog_file.path())],
+    ]
+    .concat();
     let first = TestApp::start(Some(Arc::clone(&redis)), &prefix, &overrides).await;
     let second = TestApp::start(Some(Arc::clone(&redis)), &prefix, &overrides).await;
     first.clock.set_shift(45_000);
     second.clock.set_shift(-120_000);
     let snapshot = SnapshotChecker::new(redis.connection().await, &prefix);
-    run([&first, &second], Some(snapshot), 10_000).await;
+    run([&first, &second], &webhooks, Some(snapshot), 10_000).await;
 
     for service in keys(&first, "svc:*").await {
         let id = service.split(['{', '}']).nth(1).unwrap().to_owned();
@@ -312,4 +358,5 @@ async fn two_replicas_book_and_match_each_number_once() {
         (report.is_clean() && report.booked.is_empty() && owned.is_empty()).then_some(())
     })
     .await;
+    assert_no_chat_remains(&first).await;
 }

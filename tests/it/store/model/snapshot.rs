@@ -56,7 +56,7 @@ impl SnapshotChecker {
     async fn check_ends(&self) {
         let script = Script::new(ENDS);
         let mut check = script.prepare_invoke();
-        for kind in ["svc:*", "own:*", "blob:*"] {
+        for kind in ["svc:*", "own:*", "blob:*", "chat:*"] {
             check.arg(format!("{}{kind}", self.prefix));
         }
         let mut connection = self.connection.clone();
@@ -88,7 +88,7 @@ impl SnapshotChecker {
         let mut expected_codes = BTreeMap::new();
         for (id, text) in &bookings {
             let parts: Vec<&str> = text.split('\n').collect();
-            let [number, subscriber, _service, code, caller, _longest] = parts[..] else {
+            let [number, subscriber, _service, code, caller, _longest, ..] = parts[..] else {
                 panic!("{text:?}");
             };
             *booking_counts.entry(number.to_owned()).or_insert(0) += 1;

@@ -121,7 +121,7 @@ fn request(app: &TestApp, method: Method, id: &str, more: &str) -> RequestBuilde
     request.header("gms_user", "ann")
 }
 
-impl ModelRun {
+impl ModelRun<'_> {
     pub(super) async fn storage_area_step(&self, app: &TestApp, random: &mut StdRng) {
         let (id, is_about_to_end) = self.areas.borrow().choose(random);
         let may_create = self.areas.borrow().active_generated() < GENERATED_IDS;
