@@ -6,7 +6,10 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-pub(super) use self::{claims::Identity, pending::PENDING_TTL};
+pub(super) use self::{
+    claims::{Identity, NAME_PREFIX},
+    pending::PENDING_TTL,
+};
 pub use self::{error::SingleSignOnError, pending::PENDING_SECONDS, provider::CALLBACK_PATH};
 use self::{pending::PendingSignIn, provider::Provider};
 use super::derived_key::derive_key;

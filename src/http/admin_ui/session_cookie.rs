@@ -6,7 +6,7 @@ use actix_web::{
     http::header::SET_COOKIE,
 };
 
-use super::{HOME, PageError, redirect_targets::SIGN_IN_PATH};
+use super::{HOME, PageError, PageResult, redirect_see_other, redirect_targets::SIGN_IN_PATH};
 use crate::{
     http::ApiError,
     service::{PENDING_SECONDS, SingleSignOn},
@@ -54,8 +54,14 @@ pub(super) fn pending_cookie<'a>(single_sign_on: &SingleSignOn, value: &'a str) 
         .finish()
 }
 
-/// Adds a cookie to a response.
-pub(super) fn add_cookie(response: &mut HttpResponse, cookie: &Cookie) -> Result<(), PageError> {
+/// A redirect to `url` that sets a cookie.
+pub(super) fn redirect_with_cookie(url: &str, cookie: &Cookie) -> PageResult {
+    let mut response = redirect_see_other(url);
+    add_cookie(&mut response, cookie)?;
+    Ok(response)
+}
+
+fn add_cookie(response: &mut HttpResponse, cookie: &Cookie) -> Result<(), PageError> {
     let value = cookie.to_string().parse();
     let value = value.map_err(|_error| ApiError::Internal)?;
     response.headers_mut().append(SET_COOKIE, value);

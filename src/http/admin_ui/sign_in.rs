@@ -11,7 +11,7 @@ use super::{
     form::Form,
     ok_page, redirect_see_other,
     redirect_targets::{SIGN_IN_PATH, after_sign_in},
-    session_cookie::{add_cookie, remove_cookie, session_cookie, session_token},
+    session_cookie::{redirect_with_cookie, remove_cookie, session_cookie, session_token},
     sign_in_page::SignInPage,
     signed_in::SignedIn,
 };
@@ -46,12 +46,8 @@ pub(super) async fn sign_in(
         Ok(signed_in) => signed_in,
         Err(error) => return sign_in_failed_page(&error, SignInPage::new(admin, &to), name),
     };
-    let mut response = redirect_see_other(after_sign_in(role, &to));
-    add_cookie(
-        &mut response,
-        &session_cookie(&request, token.expose_secret()),
-    )?;
-    Ok(response)
+    let cookie = session_cookie(&request, token.expose_secret());
+    redirect_with_cookie(after_sign_in(role, &to), &cookie)
 }
 
 /// `POST /genesys/1/admin/ui/sign-out`

@@ -4,10 +4,12 @@ use actix_web::{HttpRequest, http::StatusCode, web::Data};
 use secrecy::ExposeSecret;
 
 use super::{
-    PageResult, redirect_see_other,
+    PageResult,
     redirect_targets::{after_sign_in, is_safe_redirect},
     render,
-    session_cookie::{add_cookie, pending_cookie, pending_sign_in, remove_cookie, session_cookie},
+    session_cookie::{
+        pending_cookie, pending_sign_in, redirect_with_cookie, remove_cookie, session_cookie,
+    },
     sign_in_page::SignInPage,
 };
 use crate::{
@@ -23,12 +25,8 @@ pub(super) async fn begin_sign_in(state: Data<AppState>, request: HttpRequest) -
     let target = target.unwrap_or_default();
     match admin.begin_single_sign_on(single_sign_on, target).await {
         Ok(begun) => {
-            let mut response = redirect_see_other(&begun.authorization_url);
-            add_cookie(
-                &mut response,
-                &pending_cookie(single_sign_on, &begun.cookie),
-            )?;
-            Ok(response)
+            let cookie = pending_cookie(single_sign_on, &begun.cookie);
+            redirect_with_cookie(&begun.authorization_url, &cookie)
         }
         Err(error) => failed_page(admin, target, error),
     }
@@ -45,12 +43,8 @@ pub(super) async fn complete_sign_in(state: Data<AppState>, request: HttpRequest
         .await;
     let mut response = match completed {
         Ok(session) => {
-            let mut response = redirect_see_other(after_sign_in(session.role, &session.target));
-            add_cookie(
-                &mut response,
-                &session_cookie(&request, session.token.expose_secret()),
-            )?;
-            response
+            let cookie = session_cookie(&request, session.token.expose_secret());
+            redirect_with_cookie(after_sign_in(session.role, &session.target), &cookie)?
         }
         Err(error) => failed_page(admin, "", error)?,
     };

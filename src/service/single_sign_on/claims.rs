@@ -5,12 +5,13 @@ use openidconnect::core::CoreIdToken;
 use serde_json::{Map, Value};
 
 use super::SingleSignOnError;
-use crate::{model::Role, settings::SingleSignOn};
+use crate::{
+    model::Role,
+    settings::{MAX_USER_NAME_CHARACTERS, SingleSignOn},
+};
 
 /// The prefix of the names of operators who signed in by single sign-on. Other user names contain no colon.
-const NAME_PREFIX: &str = "sso:";
-/// The maximum number of characters of a name, without the prefix.
-const MAX_NAME_CHARACTERS: usize = 128;
+pub(in crate::service) const NAME_PREFIX: &str = "sso:";
 
 /// An operator who was authenticated by the provider.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,9 +74,9 @@ fn name(claims: &Map<String, Value>, name_claim: &str) -> Result<String, String>
         ));
     };
     let is_control = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    if value.chars().count() > MAX_NAME_CHARACTERS || value.contains(is_control) {
+    if value.chars().count() > MAX_USER_NAME_CHARACTERS || value.contains(is_control) {
         return Err(format!(
-            "The claim {name_claim:?} must have at most {MAX_NAME_CHARACTERS} characters and no control characters."
+            "The claim {name_claim:?} must have at most {MAX_USER_NAME_CHARACTERS} characters and no control characters."
         ));
     }
     Ok(value.to_owned())
@@ -192,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_missing_or_unusable_name_is_refused() {
-        let long = "a".repeat(MAX_NAME_CHARACTERS + 1);
+        let long = "a".repeat(MAX_USER_NAME_CHARACTERS + 1);
         for name in [
             json!(null),
             json!(7),

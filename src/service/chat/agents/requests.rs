@@ -13,6 +13,7 @@ use crate::{
         admin::{AuditAction, AuditRecord},
         chat::fields::transcript_position,
         parse_value::parse_boolean,
+        single_sign_on::NAME_PREFIX,
     },
 };
 
@@ -130,7 +131,9 @@ impl Agents {
 }
 
 fn parse_join(agent: String, form: &FormData) -> Result<AgentJoin, ServiceError> {
-    let nickname = form.text("nickname").unwrap_or(&agent).trim();
+    // Clients see the nickname.
+    let name = agent.strip_prefix(NAME_PREFIX).unwrap_or(&agent);
+    let nickname = form.text("nickname").unwrap_or(name).trim();
     let characters = nickname.chars().count();
     if !(1..=MAX_NICKNAME_CHARACTERS).contains(&characters) || nickname.contains(is_line_or_control)
     {

@@ -1,15 +1,14 @@
 //! Single sign-on in a browser: the provider is another site, so cookies are those that a browser sends after a redirect
 //! from another site.
 
-use std::net::TcpListener;
-
 use serde_json::json;
 
 use super::fixture::settings;
 use crate::{
     api::admin::fixture::ADMIN_SETTINGS,
     support::{
-        TestApp, TestRedis, browser::Browser, identity_provider::IdentityProvider, random_prefix,
+        TestApp, TestRedis, browser::Browser, identity_provider::IdentityProvider,
+        ports::free_port, random_prefix,
     },
     ui::{browser::inspect_page, fixture::HOME},
 };
@@ -26,11 +25,9 @@ impl Fixture {
     /// The console at a host name of its own.
     async fn start() -> Self {
         let provider = IdentityProvider::start();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
-        let origin = format!("http://switchboard.test:{}", address.port());
-        let listen = address.to_string();
+        let port = free_port();
+        let origin = format!("http://switchboard.test:{port}");
+        let listen = format!("127.0.0.1:{port}");
         let single_sign_on = settings(&provider.issuer);
         let mut all = ADMIN_SETTINGS.to_vec();
         all.extend(

@@ -7,8 +7,11 @@ use super::fixture::{
     Fixture, SESSION_COOKIE, SIGN_IN, UNEXPECTED, assert_rejected, cookie, page, start_replica,
 };
 use crate::{
-    api::admin::fixture::{PASSWORD, get_json, request},
-    support::{Bodies, TestApp, TestResponse, on_every_kind_of_store, random_prefix},
+    api::{
+        admin::fixture::{PASSWORD, get_json, request},
+        chat::agents::fixture::{client, start_chat},
+    },
+    support::{Bodies, TestApp, TestResponse, encode, on_every_kind_of_store, random_prefix},
     ui::fixture::{AdminSession, HOME, between},
 };
 
@@ -17,6 +20,7 @@ on_every_kind_of_store!(
     the_claim_gives_the_role,
     a_user_without_a_role_is_rejected,
     the_audit_log_has_a_name_that_no_other_user_can_have,
+    clients_of_chats_see_the_name_without_its_prefix,
     a_session_ends_at_a_replica_with_other_settings,
     signing_out_ends_the_session,
     single_sign_on_alone_enables_the_console,
@@ -123,6 +127,22 @@ async fn the_audit_log_has_a_name_that_no_other_user_can_have(app: TestApp) {
     let response = TestResponse::send(sign_in).await;
     assert_eq!(response.status, 400, "{}", response.text());
     assert_eq!(cookie(&response, SESSION_COOKIE), None);
+}
+
+async fn clients_of_chats_see_the_name_without_its_prefix(app: TestApp) {
+    let fixture = Fixture::start(&app).await;
+    let id = start_chat(&fixture.app, "nickname=Cleo").await;
+    let signed_in = fixture.sign_in(&fixture.app, "").await;
+    let chats = page(&fixture.app, &signed_in, "/chats").await;
+    let token = between(chats.text(), "data-token=\"", "\"");
+    let session = cookie(&signed_in, SESSION_COOKIE).unwrap();
+    let join = format!("{HOME}/agent/chats/{}/join", encode(&id));
+    let join = fixture.app.post(&join).header("x-form-token", token);
+    let join = join.header("cookie", format!("{SESSION_COOKIE}={session}"));
+    let joined = TestResponse::send(join).await;
+    assert_eq!(joined.status, 200, "{}", joined.text());
+    let seen = client(&fixture.app, &id, "refresh", "").await.to_string();
+    assert!(seen.contains("\"ann\"") && !seen.contains("sso:"), "{seen}");
 }
 
 async fn a_session_ends_at_a_replica_with_other_settings(app: TestApp) {
