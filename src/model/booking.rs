@@ -253,9 +253,12 @@ impl PoolUsage {
         self.size > 0 && self.used() * 5 >= self.size * 4
     }
 
-    /// Returns the booked numbers as a part of all, from 0 to 1,000.
+    /// Returns the booked numbers as a part of all, from 0 to 1,000: 1,000 if all numbers are quarantined.
     #[must_use]
     pub fn permille(&self) -> u64 {
+        if self.is_exhausted() {
+            return 1_000;
+        }
         self.used() * 1_000 / self.size.max(1)
     }
 

@@ -106,7 +106,7 @@ pub(in crate::http) async fn list_quarantined_numbers(
     tag = "resource groups",
     summary = "Quarantine a number",
     description = "From now on the number is not booked. Its bookings remain and can be matched; their release does not \
-                   make it free. The quarantine outlives restarts and changes of the group, until the number is removed \
+                   make it free. The quarantine survives restarts and changes of the group, until the number is removed \
                    from it. If the number is quarantined already, nothing changes.",
     params(GroupPath, NumberPath),
     responses(

@@ -50,8 +50,11 @@ impl UsageSample {
         self.size.saturating_sub(self.free)
     }
 
-    /// The booked access numbers in per mille.
+    /// The booked access numbers in per mille: 1,000 if none is free, as all may be quarantined.
     pub(super) fn permille(&self) -> u64 {
+        if self.free == 0 {
+            return 1_000;
+        }
         self.used().saturating_mul(1_000) / self.size.max(1)
     }
 }

@@ -306,7 +306,7 @@ fn group_problems(groups: &MostUsedGroups, now: Timestamp) -> Vec<Problem> {
     problems.sort();
     let rest = problems.split_off(MAX_GROUP_PROBLEMS.min(problems.len()));
     if let Some(first) = rest.first() {
-        let message = format!("{} more resource groups have no free number", rest.len());
+        let message = format!("{} more resource groups have no number to book", rest.len());
         let action = "Sort the resource groups by their usage.";
         problems.push(Problem::new(first.severity, GROUP_RUNBOOK, message, action));
     }

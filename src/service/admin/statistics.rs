@@ -54,11 +54,12 @@ impl StatisticsSampler {
                 self.pending.pop_front();
             }
             self.pending.push_back((Instant::now(), sample));
+            let started = Instant::now();
             (round_trip, pause) = match self.add_pending(&*store).await {
                 Ok((at, round_trip)) => (Some(round_trip), until_next_sample(at)),
                 Err(error) => {
                     debug!(%error, "statistics not added");
-                    (None, SAMPLE_INTERVAL)
+                    (None, SAMPLE_INTERVAL.saturating_sub(started.elapsed()))
                 }
             };
         }

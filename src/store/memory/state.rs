@@ -18,6 +18,7 @@ use self::{
 pub(super) use self::{
     chat_record::ChatRecord,
     ended_service::EndedService,
+    endpoint_queue::EndpointQueue,
     group_state::{AllocationResult, GroupState},
     service_record::ServiceRecord,
     webhooks::WebhookTable,

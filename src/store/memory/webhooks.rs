@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, admin_queries::page};
+use super::{MemoryStore, admin_queries::page, state::EndpointQueue};
 use crate::{
     model::{
         Cursor, Page, StoreError,
@@ -58,8 +58,11 @@ impl WebhookStore for MemoryStore {
         &self,
         endpoints: &[WebhookEndpoint],
     ) -> Result<Vec<EndpointStatus>, StoreError> {
-        let mut state = self.state();
-        let status = |endpoint| state.webhooks.queue(endpoint).status();
+        let state = self.state();
+        let status = |endpoint| {
+            let queue = state.webhooks.endpoints.get(endpoint);
+            queue.map_or_else(EndpointStatus::default, EndpointQueue::status)
+        };
         Ok(endpoints.iter().map(status).collect())
     }
 

@@ -127,12 +127,11 @@ impl RedisStore {
         group: &str,
         wanted: &[AccessNumber],
     ) -> Result<usize, StoreError> {
-        self.end_other_quarantines(group, wanted).await?;
         let keys = self.keys.group_with_quarantine(group);
         let [_, numbers, ..] = &self.keys.group(group);
         let current: Vec<String> = self.redis.query(cmd("HKEYS").arg(numbers)).await?;
-        let wanted: HashSet<&String> = wanted.iter().map(|number| &number.text).collect();
-        let removed = current.iter().filter(|number| !wanted.contains(number));
+        let texts: HashSet<&String> = wanted.iter().map(|number| &number.text).collect();
+        let removed = current.iter().filter(|number| !texts.contains(number));
         let removed: Vec<_> = removed.collect();
         for batch in removed.chunks(SYNC_BATCH) {
             let mut sync = evalsha(&SYNC_GROUP, &keys);
@@ -140,6 +139,8 @@ impl RedisStore {
                 .query::<()>(sync.arg("remove").arg(batch))
                 .await?;
         }
+        // Last, because a replica with an older catalog can quarantine the numbers until they are removed.
+        self.end_other_quarantines(group, wanted).await?;
         Ok(removed.len())
     }
 

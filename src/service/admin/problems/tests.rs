@@ -198,7 +198,7 @@ fn problems_of_groups_are_limited_and_the_others_counted() {
     let messages = messages(&problems);
     assert_eq!(messages.len(), 51, "{messages:?}");
     assert!(messages[0].starts_with("Resource group 090 has no number to book"));
-    assert!(messages.contains(&"50 more resource groups have no free number"));
+    assert!(messages.contains(&"50 more resource groups have no number to book"));
 }
 
 #[test]

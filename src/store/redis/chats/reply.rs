@@ -23,7 +23,7 @@ pub(super) enum ParsedReply {
     Chat {
         outcome: ChatOutcome,
         chat: Box<Chat>,
-        /// Whether to add the chat to the list of open ones, in case that it is missing there.
+        /// Whether to add the chat to the list of open ones, in case it is missing there.
         must_list: bool,
     },
 }

@@ -150,7 +150,9 @@ impl RedisStore {
             missing_codes,
             quarantined,
         };
-        if counts.is_filled && counts.numbers + counts.quarantined < group.numbers.len() as u64 {
+        // More, if a replica that knows no quarantine has added a quarantined number.
+        let known = counts.numbers + counts.quarantined;
+        if counts.is_filled && known != group.numbers.len() as u64 {
             self.resync_group(group).await?;
         } else if counts.are_consistent(group.strategy) {
             return Ok(());

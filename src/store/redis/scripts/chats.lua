@@ -15,7 +15,7 @@ local chat, members, writes, has_changed = {}, {}, {}, false
 local party_names = {C = 'CLIENT', A = 'AGENT', S = 'SUPERVISOR', X = 'EXTERNAL'}
 -- The configured service, the subscription of its webhook, and the outbox, if there is one; and the events to be written.
 local definition, hook, outbox, events = nil, '', nil, {}
--- 1 if the caller adds the chat to the list of open ones, in case that it is missing there.
+-- 1 if the caller adds the chat to the list of open ones, in case it is missing there.
 local must_list = 0
 
 local function set(name, value)

@@ -15,7 +15,8 @@ local function write_event(outbox, subject, fact, event)
   local record = cjson.encode(event)
   if redis.call('RPUSH', outbox, record) > 100000 then
     local oldest = redis.call('LRANGE', outbox, 0, 0)[1]
-    event.dropped = 1 + (cjson.decode(oldest).dropped or 0)
+    local is_readable, dropped = pcall(cjson.decode, oldest)
+    event.dropped = 1 + (is_readable and dropped.dropped or 0)
     redis.call('LREM', outbox, 1, oldest)
     redis.call('LREM', outbox, -1, record)
     redis.call('RPUSH', outbox, cjson.encode(event))

@@ -43,9 +43,10 @@ end
 
 for i = 3, #ARGV, 3 do
   local number, subscriber = ARGV[i], ARGV[i + 1]
-  if not keep_quarantine(number, subscriber) and redis.call('HSET', numbers, number, subscriber) == 1 then
+  local is_quarantined = keep_quarantine(number, subscriber)
+  if is_quarantined or redis.call('HSET', numbers, number, subscriber) == 1 then
     local prefix = 'n\n' .. subscriber
-    if not newest_entry(prefix) then
+    if not is_quarantined and not newest_entry(prefix) then
       redis.call('ZADD', free, 'NX', ARGV[i + 2], number)
     end
     -- Existing bookings release the number in its current spelling.

@@ -31,6 +31,7 @@ mod with_redis {
     on_redis_only!(
         a_quarantine_applies_to_all_replicas_and_outlives_them,
         a_repaired_group_keeps_its_quarantines,
+        a_quarantined_number_that_was_added_is_removed_again,
     );
 }
 
@@ -264,6 +265,30 @@ async fn a_repaired_group_keeps_its_quarantines(app: TestApp) {
         deleted += connection.del::<_, usize>(&free).await.unwrap_or_default();
     }
     assert_eq!(deleted, 1);
+    wait_for_counts(&app, [1, 1, 1]).await;
+    assert_eq!(book(&app).await.number, "8005550002");
+    assert_exhausted(&app).await;
+}
+
+/// A replica of an older version adds quarantined numbers.
+async fn a_quarantined_number_that_was_added_is_removed_again(app: TestApp) {
+    let app = start_with_group(&app, &["8005550001", "8005550002"]).await;
+    quarantine(&app, "8005550001").await;
+    let key = |name: &str| format!("{}grp:{{support}}:{name}", app.prefix);
+    let mut added = 0;
+    for mut connection in app.redis.as_ref().unwrap().connections().await {
+        let Ok(subscribers) = connection.hkeys::<_, Vec<String>>(key("quarantined")).await else {
+            continue;
+        };
+        for subscriber in subscribers {
+            added += connection
+                .hset::<_, _, _, usize>(key("numbers"), "8005550001", subscriber)
+                .await
+                .unwrap();
+            let () = connection.zadd(key("free"), "8005550001", 0).await.unwrap();
+        }
+    }
+    assert_eq!(added, 1);
     wait_for_counts(&app, [1, 1, 1]).await;
     assert_eq!(book(&app).await.number, "8005550002");
     assert_exhausted(&app).await;
