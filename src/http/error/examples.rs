@@ -2,6 +2,7 @@
 
 use super::ApiError;
 
+const NOT_QUARANTINED: &str = "number \"8005550199\" of resource group \"DNIS\" is not quarantined";
 const ID: &str = "39a98e24-b03b-4191-b756-1efe8f3b16b8";
 
 impl ApiError {
@@ -49,9 +50,7 @@ impl ApiError {
                 "resource group \"DNIS\" has no booking \"b1\"; it may have been released"
                     .to_owned(),
             ),
-            Self::NumberNotFound(
-                "number \"8005550199\" of resource group \"DNIS\" is not quarantined".to_owned(),
-            ),
+            Self::NumberNotFound(NOT_QUARANTINED.to_owned()),
             Self::WebhookNotFound(
                 "there is no webhook \"services/shop\"; expected services/<name> or resources/<name> of an entry \
                  with _webhook_url"

@@ -341,7 +341,7 @@ fn no_free_number(group: &UsedGroup) -> Problem {
 /// The text with a capital letter and a period.
 fn sentence(text: &str) -> String {
     let mut characters = text.chars();
-    let first = characters.next().map(|first| first.to_uppercase());
+    let first = characters.next().map(char::to_uppercase);
     let first: String = first.into_iter().flatten().collect();
     format!("{first}{}.", characters.as_str().trim_end_matches('.'))
 }

@@ -185,7 +185,7 @@ fn problems_of_groups_are_limited_and_the_others_counted() {
             free: 0,
             quarantined: 0,
         },
-        exhausted_at: (n == 90).then(|| now()),
+        exhausted_at: (n == 90).then(now),
         has_backup: false,
         expired: 0,
     };
