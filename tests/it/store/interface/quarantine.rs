@@ -145,7 +145,7 @@ async fn a_quarantined_number_of_another_spelling_is_free_after_its_booking(
     quarantine(store, &group, 0).await;
     let changed = Arc::get_mut(&mut group).unwrap();
     changed.numbers[0].text = format!("+1 {}", changed.numbers[0].text);
-    changed.version = "other spelling".to_owned();
+    changed.version.push_str(" respelled");
     assert!(is_exhausted(store, &group).await);
     assert!(end(store, &group, 0).await);
     assert!(is_exhausted(store, &group).await);

@@ -116,7 +116,7 @@ async fn start_chat(app: &TestApp) -> (String, Chat) {
     let chat = Chat {
         sent: Vec::new(),
         has_ended: false,
-        ends: sent_at.after(TTL - CLOCK_ERROR),
+        ends: sent_at.after(TTL).before(CLOCK_ERROR),
     };
     (path, chat)
 }
