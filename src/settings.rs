@@ -70,7 +70,7 @@ pub use self::{
     storage::{CustomIds, Storage},
     tls::{Tls, TlsFiles, TlsFilesVersion},
     traces::{IgnoredVariable, Propagator, Traces},
-    users::{MAX_USER_NAME_CHARACTERS, User, is_user_name},
+    users::{MAX_USER_NAME_CHARACTERS, User, is_user_name, is_visible_name},
     webhooks::Webhooks,
 };
 use self::{environment::Environment, error::Contradiction, layers::Layers};

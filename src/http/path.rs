@@ -20,7 +20,7 @@ const STORAGE_KEY_SEGMENT: usize = 5;
 const STORAGE_LAST_SEGMENT: usize = 6;
 /// Segments of `/genesys/1/admin/{collection}/{name}/bookings/{booking}` and `.../quarantine/{number}`.
 const ADMIN_NAME_SEGMENT: usize = 5;
-const BOOKING_SEGMENT: usize = 7;
+const GROUP_ITEM_SEGMENT: usize = 7;
 /// Segment of the id in `/genesys/1/agent/chats/{id}/...`.
 const AGENT_CHAT_SEGMENT: usize = 5;
 const AGENT_FILE_SEGMENT: usize = 7;
@@ -148,14 +148,9 @@ pub(super) fn page_name(request: &HttpRequest) -> Result<String, ApiError> {
     segment(request, PAGE_NAME_SEGMENT)
 }
 
-/// The booking in `/genesys/1/admin/groups/{name}/bookings/{booking}`.
-pub(super) fn admin_booking(request: &HttpRequest) -> Result<String, ApiError> {
-    segment(request, BOOKING_SEGMENT)
-}
-
-/// The number in `/genesys/1/admin/groups/{group}/quarantine/{number}`.
-pub(super) fn admin_number(request: &HttpRequest) -> Result<String, ApiError> {
-    segment(request, BOOKING_SEGMENT)
+/// The booking or number in `/genesys/1/admin/groups/{name}/bookings/{booking}` and `.../quarantine/{number}`.
+pub(super) fn group_item(request: &HttpRequest) -> Result<String, ApiError> {
+    segment(request, GROUP_ITEM_SEGMENT)
 }
 
 /// The status in `/genesys/1/admin/node/changestatus/{status}`.

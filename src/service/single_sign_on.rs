@@ -22,6 +22,9 @@ mod http;
 mod pending;
 mod provider;
 
+/// The maximum number of characters of a text of a callback in the log.
+const MAX_LOGGED_CHARACTERS: usize = 200;
+
 /// The state of single sign-on, which all workers share.
 pub struct SingleSignOn {
     settings: settings::SingleSignOn,
@@ -84,6 +87,12 @@ impl SingleSignOn {
         &self.settings.public_url
     }
 
+    /// Whether browsers reach the console by https.
+    #[must_use]
+    pub fn has_encrypted_url(&self) -> bool {
+        self.public_url().starts_with("https:")
+    }
+
     /// The key in sessions of users who signed in with these settings.
     pub(super) fn session_key(&self) -> String {
         derive_key(self.key(), "session", "")
@@ -127,8 +136,8 @@ impl SingleSignOn {
         }
         match (callback.error, callback.code) {
             (Some(error), _) => Err(SingleSignOnError::Rejected {
-                error,
-                description: callback.error_description.unwrap_or_default(),
+                error: beginning(&error),
+                description: beginning(&callback.error_description.unwrap_or_default()),
             }),
             (None, Some(code)) => Ok(VerifiedCallback { pending, code }),
             (None, None) => unexpected("the callback has neither a code nor an error"),
@@ -158,6 +167,11 @@ impl VerifiedCallback {
     pub(super) fn id(&self) -> String {
         self.pending.id()
     }
+}
+
+/// The beginning of a text for the log.
+fn beginning(text: &str) -> String {
+    text.chars().take(MAX_LOGGED_CHARACTERS).collect()
 }
 
 /// A key derived from all settings that decide who can sign in and with which role.

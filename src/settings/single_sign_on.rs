@@ -13,6 +13,8 @@ use crate::model::Role;
 
 /// The maximum number of characters of the text of the button.
 const MAX_BUTTON_CHARACTERS: usize = 60;
+/// The minimum length of the client secret. A shorter one could be guessed from the cookie of a pending sign-in.
+const MIN_SECRET_BYTES: usize = 16;
 
 /// `[single_sign_on]`
 #[derive(Clone, Debug, Deserialize)]
@@ -63,7 +65,7 @@ impl SingleSignOn {
         !self.issuer.is_empty()
     }
 
-    /// Checks that everything is set that an issuer requires, and nothing else without one.
+    /// Checks that everything is set that an issuer requires, and no client without an issuer.
     pub(super) fn validate(&self) -> Result<(), Contradiction> {
         let has_values = self.roles().iter().any(|(values, _)| !values.is_empty());
         let is_enabled = self.is_enabled();
@@ -80,8 +82,8 @@ impl SingleSignOn {
             ),
             (
                 "single_sign_on.client_secret",
-                !is_enabled || self.client_secret.is_some(),
-                "expected a client secret, because `single_sign_on.issuer` is set",
+                !is_enabled || self.exposed_secret().len() >= MIN_SECRET_BYTES,
+                "expected a client secret of at least 16 bytes, because `single_sign_on.issuer` is set",
             ),
             (
                 "single_sign_on.public_url",
@@ -120,7 +122,9 @@ impl SingleSignOn {
 /// A URL without credentials and without a query or fragment.
 fn plain_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
-    let is_plain = url.has_host()
+    // Others compare the text with "https:".
+    let is_plain = text.starts_with(url.scheme())
+        && url.has_host()
         && url.username().is_empty()
         && url.password().is_none()
         && url.query().is_none()

@@ -15,14 +15,26 @@ pub struct User<T> {
 }
 
 /// Whether `name` is valid: it has 1 to [`MAX_USER_NAME_CHARACTERS`] characters, no colon, semicolon or control
-/// characters, and no white space at its ends.
+/// characters, no invisible ones, and no white space at its ends.
 #[must_use]
 pub fn is_user_name(name: &str) -> bool {
+    is_visible_name(name) && !name.contains([':', ';'])
+}
+
+/// As [`is_user_name`], with colons and semicolons: names that look alike are equal.
+#[must_use]
+pub fn is_visible_name(name: &str) -> bool {
     let characters = name.chars().count();
-    let is_allowed = |c: char| !c.is_control() && !matches!(c, ':' | ';' | '\u{2028}' | '\u{2029}');
     (1..=MAX_USER_NAME_CHARACTERS).contains(&characters)
-        && name.chars().all(is_allowed)
+        && !name.contains(is_invisible)
         && name.trim() == name
+}
+
+/// Whether it is a control character, a line separator, or a format character without a width, such as marks of the
+/// direction of text.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Parses entries `name:credential` with distinct names.

@@ -152,7 +152,7 @@ pub(in crate::http) async fn release_number(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let group = path::admin_name(&request)?;
-    let booking = path::admin_booking(&request)?;
+    let booking = path::group_item(&request)?;
     let actor = actor(&request)?;
     admin_service(&state)?
         .release_number(&group, &booking, &actor)

@@ -119,7 +119,7 @@ pub(in crate::http) async fn quarantine_number(
     state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let (group, number) = (path::admin_name(&request)?, path::admin_number(&request)?);
+    let (group, number) = (path::admin_name(&request)?, path::group_item(&request)?);
     let actor = actor(&request)?;
     let admin = admin_service(&state)?;
     admin.quarantine_number(&group, &number, &actor).await?;
@@ -145,7 +145,7 @@ pub(in crate::http) async fn end_quarantine(
     state: web::Data<AppState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let (group, number) = (path::admin_name(&request)?, path::admin_number(&request)?);
+    let (group, number) = (path::admin_name(&request)?, path::group_item(&request)?);
     let actor = actor(&request)?;
     let admin = admin_service(&state)?;
     admin.end_quarantine(&group, &number, &actor).await?;

@@ -49,7 +49,7 @@ pub(super) fn pending_cookie<'a>(single_sign_on: &SingleSignOn, value: &'a str) 
         .path(SIGN_IN_PATH)
         .http_only(true)
         .same_site(SameSite::Lax)
-        .secure(single_sign_on.public_url().starts_with("https:"))
+        .secure(single_sign_on.has_encrypted_url())
         .max_age(Duration::seconds(max_age))
         .finish()
 }

@@ -34,20 +34,18 @@ pub(super) async fn sign_in(
     payload: Payload,
 ) -> PageResult {
     let form = Form::read_public(&state, &request, payload).await?;
-    let (name, to) = (form.text("name").to_owned(), form.text("to").to_owned());
-    let credentials = BasicCredentials(Some((
-        name.clone(),
-        form.text("password").to_owned().into(),
-    )));
+    let (name, to) = (form.text("name"), form.text("to"));
+    let password = form.text("password").to_owned().into();
+    let credentials = BasicCredentials(Some((name.to_owned(), password)));
     let address = client_address(&request, &state.trusted_proxies);
     let admin = admin_api::admin_service(&state)?;
-    let signed_in = admin.sign_in(&credentials, address).await;
-    let (token, role) = match signed_in.map_err(ApiError::from) {
-        Ok(signed_in) => signed_in,
-        Err(error) => return sign_in_failed_page(&error, SignInPage::new(admin, &to), name),
-    };
-    let cookie = session_cookie(&request, token.expose_secret());
-    redirect_with_cookie(after_sign_in(role, &to), &cookie)
+    match admin.sign_in(&credentials, address).await {
+        Ok((token, role)) => {
+            let cookie = session_cookie(&request, token.expose_secret());
+            redirect_with_cookie(after_sign_in(role, to), &cookie)
+        }
+        Err(error) => sign_in_failed_page(&error.into(), SignInPage::new(admin, to), name),
+    }
 }
 
 /// `POST /genesys/1/admin/ui/sign-out`
@@ -67,10 +65,11 @@ pub(super) async fn sign_out(
 }
 
 /// The sign-in page with an error.
-fn sign_in_failed_page(error: &ApiError, page: SignInPage, name: String) -> PageResult {
+fn sign_in_failed_page(error: &ApiError, page: SignInPage, name: &str) -> PageResult {
     let problem = match error {
         ApiError::Unauthorized(_) => "Incorrect user name or password.".to_owned(),
         other => other.to_string(),
     };
-    page.with_problem(problem, name).error_response(error)
+    page.with_problem(problem, name.to_owned())
+        .error_response(error)
 }

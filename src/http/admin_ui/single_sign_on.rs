@@ -14,7 +14,9 @@ use super::{
 };
 use crate::{
     http::{ApiError, AppState, admin_api, body, middleware::real_ip::client_address},
-    service::{Admin, FormData, SignInCallback, SingleSignOn, SingleSignOnError},
+    service::{
+        Admin, FormData, SignInCallback, SingleSignOn, SingleSignOnError, SingleSignOnSession,
+    },
 };
 
 /// `GET /genesys/1/admin/ui/sign-in/single-sign-on`
@@ -42,10 +44,7 @@ pub(super) async fn complete_sign_in(state: Data<AppState>, request: HttpRequest
         .complete_single_sign_on(single_sign_on, cookie.as_deref(), callback, address)
         .await;
     let mut response = match completed {
-        Ok(session) => {
-            let cookie = session_cookie(&request, session.token.expose_secret());
-            redirect_with_cookie(after_sign_in(session.role, &session.target), &cookie)?
-        }
+        Ok(session) => signed_in_response(&request, single_sign_on, &session)?,
         Err(error) => failed_page(admin, "", error)?,
     };
     remove_cookie(&mut response, pending_cookie(single_sign_on, ""))?;
@@ -62,6 +61,20 @@ fn enabled<'a>(
     let single_sign_on =
         single_sign_on.ok_or_else(|| ApiError::NotFound(request.path().to_owned()))?;
     Ok((admin, single_sign_on))
+}
+
+/// The redirect to the page that the user requested, with the session.
+fn signed_in_response(
+    request: &HttpRequest,
+    single_sign_on: &SingleSignOn,
+    session: &SingleSignOnSession,
+) -> PageResult {
+    let mut cookie = session_cookie(request, session.token.expose_secret());
+    // A proxy may not say that browsers use https.
+    if single_sign_on.has_encrypted_url() {
+        cookie.set_secure(true);
+    }
+    redirect_with_cookie(after_sign_in(session.role, &session.target), &cookie)
 }
 
 fn callback(query: &FormData) -> SignInCallback {

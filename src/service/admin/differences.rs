@@ -23,7 +23,7 @@ pub struct Difference {
     pub after: Option<String>,
     /// As `before`, but if both are lists, the first values that are only in this one.
     pub brief_before: Option<String>,
-    /// As `after`, but if both are lists, the first values that are only in this one.
+    /// As `after`, but if both are lists with different values, the first values that are only in this one.
     pub brief_after: Option<String>,
 }
 
@@ -43,7 +43,11 @@ pub(super) fn diff_options(
         let [before, after] = [old, new].map(|value| value.map(text_of));
         let (brief_before, brief_after) = match (old, new) {
             (Some(OptionValue::List(old)), Some(OptionValue::List(new))) => {
-                (only_in(old, new), only_in(new, old))
+                match (only_in(old, new), only_in(new, old)) {
+                    // Only the order differs.
+                    (None, None) => (before.clone(), after.clone()),
+                    brief => brief,
+                }
             }
             _ => (before.clone(), after.clone()),
         };

@@ -43,7 +43,7 @@ impl StatisticsSampler {
     }
 
     /// Adds a sample to the statistics at the end of each interval, for as long as this is polled. A sample that the
-    /// store did not add is added later to its own interval; of more than [`MAX_PENDING_SAMPLES`] the oldest are dropped.
+    /// store did not add is added later to its own interval; of more than `MAX_PENDING_SAMPLES` the oldest are dropped.
     pub async fn run(mut self, store: Arc<dyn AdminStore>) {
         let mut round_trip = None;
         let mut pause = store.now().map_or(SAMPLE_INTERVAL, until_end_of_interval);

@@ -119,7 +119,7 @@ impl Admin {
     /// The usage of the configured groups, the highest first. If there are more than `limit`, these are the groups with the
     /// highest usage in the last sample of this replica or, before the first sample, the first groups. Of the others, only
     /// those are read that had no free number in that sample, or for a booking recently; of the first
-    /// [`MAX_SAMPLED_GROUPS`](super::MAX_SAMPLED_GROUPS) groups by name.
+    /// [`MAX_SAMPLED_GROUPS`] groups by name.
     ///
     /// # Errors
     /// Errors of the store.

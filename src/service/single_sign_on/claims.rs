@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::SingleSignOnError;
 use crate::{
     model::Role,
-    settings::{MAX_USER_NAME_CHARACTERS, SingleSignOn},
+    settings::{MAX_USER_NAME_CHARACTERS, SingleSignOn, is_visible_name},
 };
 
 /// The prefix of the names of operators who signed in by single sign-on. Other user names contain no colon.
@@ -68,15 +68,15 @@ fn claim<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
 
 fn name(claims: &Map<String, Value>, name_claim: &str) -> Result<String, String> {
     let value = claim(claims, name_claim).and_then(Value::as_str);
-    let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) else {
+    let Some(value) = value.filter(|value| !value.trim().is_empty()) else {
         return Err(format!(
             "The ID token has no claim {name_claim:?} with your name (single_sign_on.name_claim)."
         ));
     };
-    let is_control = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    if value.chars().count() > MAX_USER_NAME_CHARACTERS || value.contains(is_control) {
+    if !is_visible_name(value) {
         return Err(format!(
-            "The claim {name_claim:?} must have at most {MAX_USER_NAME_CHARACTERS} characters and no control characters."
+            "The claim {name_claim:?} must have at most {MAX_USER_NAME_CHARACTERS} characters, no control or invisible \
+             characters, and no white space at its ends."
         ));
     }
     Ok(value.to_owned())
@@ -119,7 +119,7 @@ mod tests {
         let base = [
             ("ISSUER", "https://login.example.com"),
             ("CLIENT_ID", "switchboard"),
-            ("CLIENT_SECRET", "secret"),
+            ("CLIENT_SECRET", "a secret of the client"),
             ("PUBLIC_URL", "https://switchboard.example.com"),
             ("VIEWER_VALUES", "readers, staff"),
             ("OPERATOR_VALUES", "shift"),
@@ -201,6 +201,9 @@ mod tests {
             json!(" "),
             json!("a\nb"),
             json!("a\u{2028}b"),
+            json!("ann\u{200b}"),
+            json!("\u{202e}ann"),
+            json!("ann "),
             json!(long),
         ] {
             let claims = json!({"preferred_username": name, "roles": "chiefs"});

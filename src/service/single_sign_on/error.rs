@@ -19,8 +19,8 @@ pub enum SingleSignOnError {
     /// The callback does not belong to a pending sign-in of the browser.
     #[error("{0}")]
     UnexpectedCallback(&'static str),
-    /// The provider returned an error instead of a code.
-    #[error("error of the identity provider: {error}: {description}")]
+    /// The provider returned an error instead of a code. Both texts can be from anyone.
+    #[error("error of the identity provider: {error:?}: {description:?}")]
     Rejected {
         /// The error code.
         error: String,
@@ -41,7 +41,7 @@ impl SingleSignOnError {
     pub fn message(&self) -> String {
         match self {
             Self::Unavailable(_) => {
-                "The identity provider is not available. Try again, or sign in with a password.".to_owned()
+                "The identity provider is not available. Try again later.".to_owned()
             }
             Self::InvalidResponse(_) => {
                 "The response of the identity provider is not valid, so you are not signed in. The log of Switchboard \
@@ -61,5 +61,20 @@ impl SingleSignOnError {
             Self::NotPermitted(text) => text.clone(),
             Self::Service(error) => error.to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_texts_of_a_callback_cannot_forge_log_lines() {
+        let error = SingleSignOnError::Rejected {
+            error: "denied\nINFO operator signed in".to_owned(),
+            description: "\u{1b}[31m".to_owned(),
+        };
+        assert!(!error.to_string().contains(char::is_control), "{error}");
+        assert!(!error.message().contains(char::is_control));
     }
 }

@@ -7,7 +7,7 @@ use crate::model::Role;
 const COMPLETE: [(&str, &str); 5] = [
     ("ISSUER", "https://login.example.com/realms/main"),
     ("CLIENT_ID", "switchboard"),
-    ("CLIENT_SECRET", "s3cret"),
+    ("CLIENT_SECRET", "s3cret of the client"),
     ("PUBLIC_URL", "https://switchboard.example.com/"),
     ("ADMIN_VALUES", "chiefs, root"),
 ];
@@ -34,7 +34,7 @@ fn an_issuer_enables_it_and_the_admin_api() {
     let single_sign_on = settings.single_sign_on;
     assert_eq!(single_sign_on.issuer, COMPLETE[0].1);
     assert_eq!(single_sign_on.public_url, "https://switchboard.example.com");
-    assert_eq!(single_sign_on.exposed_secret(), "s3cret");
+    assert_eq!(single_sign_on.exposed_secret(), "s3cret of the client");
     assert_eq!(single_sign_on.scopes, ["profile", "email"]);
     let [(admin, role), (operator, _), (viewer, _)] = single_sign_on.roles();
     assert_eq!(
@@ -61,6 +61,16 @@ fn the_missing_setting_is_named() {
     // Without a client nothing was intended.
     let off = [("ISSUER", ""), ("CLIENT_ID", "")];
     assert!(!load(&off).unwrap().is_admin_enabled());
+}
+
+#[test]
+fn a_short_client_secret_is_rejected() {
+    let message = error(&[("CLIENT_SECRET", "15 bytes secret")]);
+    assert!(
+        message.contains("expected a client secret of at least 16 bytes"),
+        "{message}"
+    );
+    assert!(!message.contains("15 bytes secret"), "{message}");
 }
 
 #[test]

@@ -25,8 +25,7 @@ on_redis_only!(
     the_client_authenticates_as_the_document_says,
 );
 
-const UNAVAILABLE: &str =
-    "The identity provider is not available. Try again, or sign in with a password.";
+const UNAVAILABLE: &str = "The identity provider is not available. Try again later.";
 const INVALID: &str = "The response of the identity provider is not valid";
 
 /// Asserts that a sign-in does not begin, and that the password is accepted.

@@ -151,7 +151,7 @@ async fn a_session_ends_at_a_replica_with_other_settings(app: TestApp) {
     }
     let fixture = Fixture::start(&app).await;
     for changed in [
-        ("single_sign_on.client_secret", "a new secret"),
+        ("single_sign_on.client_secret", "a new secret of the client"),
         ("single_sign_on.admin_values", "others"),
         ("single_sign_on.viewer_values", "readers, chiefs"),
         ("single_sign_on.roles_claim", "groups"),
