@@ -26,7 +26,12 @@ use crate::{
 #[expect(dead_code, reason = "only described")]
 struct StreamPosition {
     /// The position of the last event that the client has. Default: 0, the whole transcript.
-    #[param(rename = "transcriptPosition", required = false, minimum = 0)]
+    #[param(
+        rename = "transcriptPosition",
+        required = false,
+        minimum = 0,
+        maximum = 9_007_199_254_740_992_u64
+    )]
     transcript_position: u64,
 }
 

@@ -72,7 +72,12 @@ pub(in crate::http) struct GroupPath {
 #[into_params(parameter_in = Header)]
 pub(in crate::http) struct LastEventHeader {
     /// As `transcriptPosition`, which it replaces.
-    #[param(rename = "Last-Event-ID", required = false, minimum = 0)]
+    #[param(
+        rename = "Last-Event-ID",
+        required = false,
+        minimum = 0,
+        maximum = 9_007_199_254_740_992_u64
+    )]
     last_event_id: u64,
 }
 

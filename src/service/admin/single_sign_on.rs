@@ -56,7 +56,7 @@ impl Admin {
     }
 
     /// Completes the pending sign-in of a browser, which `cookie` contains, and creates a session. A callback that belongs
-    /// to it counts as a failed sign-in of the client until it succeeds, unless the provider is unavailable. Other
+    /// to it counts as a failed sign-in of the client until it succeeds, which bounds the marks of completed sign-ins. Other
     /// callbacks are no guesses, and a page of another site can cause them, so they do not count.
     ///
     /// # Errors
@@ -82,12 +82,7 @@ impl Admin {
                 let role = session.role;
                 info!(operator = name, %role, subject, client, "operator signed in");
             }
-            Err(error) => {
-                if matches!(error, SingleSignOnError::Unavailable(_)) {
-                    failed.succeed(&*self.store, attempt).await;
-                }
-                warn!(client, reason = %error, "sign-in failed");
-            }
+            Err(error) => warn!(client, reason = %error, "sign-in failed"),
         }
         completed.map(|(session, _, _)| session)
     }
