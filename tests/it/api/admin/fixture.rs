@@ -150,6 +150,12 @@ pub(crate) async fn create_service_with(app: &TestApp, name: &str, form: &str) -
     TestResponse::send(request.form_body(form)).await
 }
 
+/// The actors of the events of an audit log.
+pub(crate) fn actors(log: &Value) -> Vec<&Value> {
+    let events = log["events"].as_array().unwrap().iter();
+    events.map(|event| &event["actor"]).collect()
+}
+
 /// Action, kind and name of all audit events, newest first.
 pub(crate) async fn audit_actions(app: &TestApp) -> Vec<String> {
     let history = get_json(app, "audit-log?limit=200").await;

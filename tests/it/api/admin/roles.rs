@@ -1,9 +1,12 @@
 //! Operators of the settings: their roles in the admin API, and their passwords.
 
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::operators_fixture::{ADA, OLGA, VERA, request_as, start_with_operators};
+use super::{
+    fixture::actors,
+    operators_fixture::{ADA, OLGA, VERA, request_as, start_with_operators},
+};
 use crate::support::{Bodies, TestApp, TestResponse, encode, on_every_kind_of_store};
 
 on_every_kind_of_store!(
@@ -107,12 +110,7 @@ async fn an_operator_is_named_in_the_audit_log(app: TestApp) {
     let log = TestResponse::send(request_as(&app, VERA, Method::GET, "audit-log"))
         .await
         .json();
-    let actors: Vec<&Value> = log["events"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|event| &event["actor"])
-        .collect();
+    let actors = actors(&log);
     assert_eq!(actors, [ADA.0, OLGA.0]);
     // Nothing that a viewer reads contains a secret.
     for path in ["audit-log", "services", "services/cart", "catalog"] {

@@ -149,20 +149,22 @@ async fn chat(store: &RedisStore, changes: &Changes, id: &ServiceId) -> Option<(
     Some(())
 }
 
+/// Runs workers and the relay of events on a store.
+fn spawn_workers(store: &Arc<RedisStore>, changes: &Changes) -> JoinSet<()> {
+    let group = resource_group(AllocationStrategy::Exclusive, NUMBERS);
+    let mut tasks = JoinSet::new();
+    let relay = Arc::clone(store);
+    tasks.spawn(async move { relay.relay_events().await });
+    for _ in 0..WORKERS {
+        tasks.spawn(work(Arc::clone(store), changes.clone(), Arc::clone(&group)));
+    }
+    tasks
+}
+
 /// Runs workers on a store until `count` more changes are acknowledged, and aborts all at once.
 async fn work_until_crash(fixture: &Fixture, changes: &Changes, count: usize) {
     let store = open_store(&fixture.redis_settings()).await;
-    let group = resource_group(AllocationStrategy::Exclusive, NUMBERS);
-    let mut tasks = JoinSet::new();
-    let relay = Arc::clone(&store);
-    tasks.spawn(async move { relay.relay_events().await });
-    for _ in 0..WORKERS {
-        tasks.spawn(work(
-            Arc::clone(&store),
-            changes.clone(),
-            Arc::clone(&group),
-        ));
-    }
+    let mut tasks = spawn_workers(&store, changes);
     let before = changes.acknowledged();
     eventually("changes are made", async || {
         (changes.acknowledged() >= before + count).then_some(())

@@ -1,14 +1,14 @@
 //! Sessions of users who signed in by single sign-on: roles, names, their end.
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::fixture::{
     Fixture, SESSION_COOKIE, SIGN_IN, UNEXPECTED, assert_rejected, cookie, page, start_replica,
 };
 use crate::{
     api::{
-        admin::fixture::{PASSWORD, get_json, request},
+        admin::fixture::{PASSWORD, actors, get_json, request},
         chat::agents::fixture::{client, start_chat},
     },
     support::{Bodies, TestApp, TestResponse, encode, on_every_kind_of_store, random_prefix},
@@ -114,12 +114,7 @@ async fn the_audit_log_has_a_name_that_no_other_user_can_have(app: TestApp) {
     let created = TestResponse::send(create.form_body(&fields)).await;
     assert_eq!(created.status, 303, "{}", created.text());
     let log = get_json(&fixture.app, "audit-log").await;
-    let actors: Vec<&Value> = log["events"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|event| &event["actor"])
-        .collect();
+    let actors = actors(&log);
     assert_eq!(actors, ["sso:ann"]);
     // Basic authentication ends a user name at the first colon.
     let form = format!("name=sso%3Aann&password={}", PASSWORD.replace(' ', "+"));

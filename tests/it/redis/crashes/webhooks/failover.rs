@@ -1,22 +1,18 @@
 //! A failover of Redis while services with webhooks are changed. With `redis.wait_replicas`, every acknowledged change has its
 //! event afterwards, and no event reports what did not happen.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use switchboard::model::AllocationStrategy;
-use tokio::{task::JoinSet, time::sleep};
+use tokio::time::sleep;
 
 use super::{
-    NUMBERS, WORKERS,
+    NUMBERS,
     ledger::{Changes, Received, find_contradiction},
-    open_store, work,
+    open_store, spawn_workers,
 };
 use crate::support::{
     TestRedis,
-    bookings::{catalog, default_group_toml, resource_group},
+    bookings::{catalog, default_group_toml},
     program::Program,
 };
 
@@ -50,18 +46,8 @@ async fn every_acknowledged_change_has_its_event_after_a_failover() {
     let mut replica = Program::serve(&with_catalog);
     replica.address().await;
     let store = open_store(&settings).await;
-    let group = resource_group(AllocationStrategy::Exclusive, NUMBERS);
     let (changes, mut received) = (Changes::default(), Received::default());
-    let mut tasks = JoinSet::new();
-    let relay = Arc::clone(&store);
-    tasks.spawn(async move { relay.relay_events().await });
-    for _ in 0..WORKERS {
-        tasks.spawn(work(
-            Arc::clone(&store),
-            changes.clone(),
-            Arc::clone(&group),
-        ));
-    }
+    let mut tasks = spawn_workers(&store, &changes);
     wait_for_changes(&changes, 150).await;
     let primary = redis.addresses()[0].to_string();
     redis.kill(primary.rsplit(':').next().unwrap().parse().unwrap());
