@@ -13,13 +13,14 @@ use super::{
 };
 use crate::support::{
     TestApp, TestResponse,
-    bookings::{Booked, eventually, match_call},
+    bookings::{Booked, delete_service, eventually, match_call},
     encode, on_every_kind_of_store, on_redis_only,
 };
 
 on_every_kind_of_store!(
     a_quarantined_number_is_not_booked,
     a_quarantine_survives_changes_and_imports,
+    a_number_of_another_spelling_is_free_after_its_booking,
     a_quarantine_ends_with_the_removal_of_the_number,
     quarantined_numbers_are_listed_in_pages,
     invalid_requests_change_nothing,
@@ -158,6 +159,29 @@ async fn a_quarantine_survives_changes_and_imports(app: TestApp) {
     assert_eq!(list(&app).await, after);
     change(&app, Method::DELETE, "8005550001").await.assert_ok();
     assert_eq!(listed(&app).await, [""; 0]);
+}
+
+async fn a_number_of_another_spelling_is_free_after_its_booking(app: TestApp) {
+    let app = start_with_group(&app, &["8005550001"]).await;
+    let booked = book(&app).await;
+    quarantine(&app, "8005550001").await;
+    let respelled = "+1 800 555 0001";
+    replace_entry(
+        &app,
+        "groups/support",
+        &exclusive_group_options(&[respelled]),
+    )
+    .await;
+    eventually("the group is synchronized", async || {
+        assert_exhausted(&app).await;
+        (listed(&app).await == [respelled]).then_some(())
+    })
+    .await;
+    change(&app, Method::DELETE, respelled).await.assert_ok();
+    assert_exhausted(&app).await;
+    delete_service(&app, &booked).await;
+    wait_for_counts(&app, [1, 1, 0]).await;
+    assert_eq!(book(&app).await.number, respelled);
 }
 
 async fn a_quarantine_ends_with_the_removal_of_the_number(app: TestApp) {

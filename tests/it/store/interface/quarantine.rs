@@ -19,7 +19,6 @@ on_every_store!(
     a_quarantined_number_is_not_booked,
     a_booking_of_a_quarantined_number_is_matched_and_not_given_out_again,
     a_quarantine_that_ends_during_a_booking_leaves_the_number_booked,
-    a_quarantined_number_of_another_spelling_is_free_after_its_booking,
     shared_numbers_are_quarantined,
 );
 
@@ -135,24 +134,6 @@ async fn a_quarantine_that_ends_during_a_booking_leaves_the_number_booked(store:
     assert!(is_exhausted(store, &group).await);
     assert!(store.release_number(&service, &booking).await.unwrap());
     assert_eq!(counts(store, &group).await, [1, 1, 0]);
-}
-
-async fn a_quarantined_number_of_another_spelling_is_free_after_its_booking(
-    store: &dyn AdminStore,
-) {
-    let mut group = resource_group(AllocationStrategy::Exclusive, 1);
-    let (service, booking) = book(store, &group).await;
-    quarantine(store, &group, 0).await;
-    let changed = Arc::get_mut(&mut group).unwrap();
-    changed.numbers[0].text = format!("+1 {}", changed.numbers[0].text);
-    changed.version.push_str(" respelled");
-    assert!(is_exhausted(store, &group).await);
-    assert!(end(store, &group, 0).await);
-    assert!(is_exhausted(store, &group).await);
-    assert!(store.release_number(&service, &booking).await.unwrap());
-    assert_eq!(counts(store, &group).await, [1, 1, 0]);
-    let (_, booking) = book(store, &group).await;
-    assert_eq!(booking.number, group.numbers[0].text);
 }
 
 async fn shared_numbers_are_quarantined(store: &dyn AdminStore) {
