@@ -28,8 +28,9 @@ static SPEC: ListSpec = ListSpec {
     is_descending: false,
 };
 
+const RELEASE_URL: &str = "/genesys/1/admin/ui/selected/bookings";
+
 static RELEASE: BulkAction = BulkAction {
-    url: "/genesys/1/admin/ui/selected/bookings",
     name: "release",
     verb: "Release",
     objects: ["number", "numbers"],
@@ -182,7 +183,7 @@ pub(super) async fn release_bookings(
     }
     if !is_confirmed(&form) {
         let rows = bookings.iter().map(to_row).collect();
-        return ok_page(&RELEASE.confirm_page(&session, &form, rows));
+        return ok_page(&RELEASE.confirm_page(&session, &form, RELEASE_URL, rows));
     }
     let actor = session.actor(&state, &request);
     let admin = admin_api::admin_service(&state)?;

@@ -17,8 +17,6 @@ const SELECTED_FIELD: &str = "selected";
 
 /// An action on several rows, as its pages describe it.
 pub(super) struct BulkAction {
-    /// The URL of the action; empty if it depends on the list.
-    pub(super) url: &'static str,
     /// The value of the field `action`.
     pub(super) name: &'static str,
     /// What is done, in an imperative without its objects.
@@ -78,17 +76,18 @@ impl BulkAction {
         )
     }
 
-    /// The page that asks for a confirmation.
+    /// The page that asks for a confirmation and submits it to `url`.
     pub(super) fn confirm_page<'a>(
         &'a self,
         session: &SignedIn,
         form: &Form,
+        url: &str,
         rows: Vec<SelectedRow>,
     ) -> ConfirmPage<'a> {
         ConfirmPage {
             layout: Layout::new(session, self.section, self.describe(rows.len())),
             action: self,
-            url: self.url.to_owned(),
+            url: url.to_owned(),
             back: back_url(form),
             rows,
             problem: String::new(),
@@ -120,11 +119,6 @@ impl BulkAction {
 }
 
 impl ConfirmPage<'_> {
-    /// The page with this URL of the action.
-    pub(super) fn at(self, url: String) -> Self {
-        Self { url, ..self }
-    }
-
     /// The page with an error of its form.
     pub(super) fn with_problem(mut self, error: &ApiError, status: StatusCode) -> PageResult {
         self.problem = error.to_string();

@@ -18,7 +18,6 @@ use crate::{
 };
 
 static QUARANTINE: BulkAction = BulkAction {
-    url: "",
     name: "quarantine",
     verb: "Quarantine",
     objects: ["number", "numbers"],
@@ -29,7 +28,6 @@ static QUARANTINE: BulkAction = BulkAction {
 };
 
 static END_QUARANTINE: BulkAction = BulkAction {
-    url: "",
     name: "end_quarantine",
     verb: "End quarantine of",
     objects: ["number", "numbers"],
@@ -56,8 +54,8 @@ pub(super) async fn change_quarantine(
     let to_row = |number: &String| to_row(&group, number);
     if !is_confirmed(&form) {
         let rows = numbers.iter().map(to_row).collect();
-        let page = action.confirm_page(&session, &form, rows);
-        return ok_page(&page.at(quarantine_url(&group)));
+        let url = quarantine_url(&group);
+        return ok_page(&action.confirm_page(&session, &form, &url, rows));
     }
     let actor = session.actor(&state, &request);
     let admin = admin_api::admin_service(&state)?;

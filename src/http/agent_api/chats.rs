@@ -16,7 +16,7 @@ use crate::{
         client_api::services::BinaryResponse,
         openapi::{
             errors::{AgentErrors, QueryErrors, ServiceNotFound},
-            parameters::{ChatPath, PageQuery},
+            parameters::{ChatPath, PageQuery, PositionQuery},
         },
         response,
     },
@@ -32,20 +32,6 @@ pub(in crate::http) struct ChatStateQuery {
     /// Only chats in this state. Default: all chats that have not ended
     #[param(inline, required = false)]
     state: ChatStateText,
-}
-
-/// The position after which a response has events.
-#[derive(utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "only described")]
-pub(in crate::http) struct PositionQuery {
-    /// The position of the last event that the agent has. Default: 0, the whole transcript
-    #[param(
-        rename = "transcriptPosition",
-        required = false,
-        maximum = 9_007_199_254_740_992_u64
-    )]
-    transcript_position: u64,
 }
 
 /// A page of chats by the time of their start

@@ -17,7 +17,7 @@ use crate::{
         event_stream,
         openapi::{
             errors::{AgentErrors, QueryErrors, ServiceNotFound},
-            parameters::{ChatPath, LastEventHeader},
+            parameters::{ChatPath, LastEventHeader, PositionQuery},
         },
         response,
     },
@@ -49,7 +49,7 @@ pub(in crate::http) struct LastEventQuery {
                    and the event `end` at the end. The agent need not be in the chat.",
     params(
         ChatPath,
-        super::chats::PositionQuery,
+        PositionQuery,
         LastEventHeader,
     ),
     responses(

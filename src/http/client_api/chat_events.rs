@@ -12,28 +12,13 @@ use crate::{
         ApiError, AppState, body, event_stream,
         openapi::{
             errors::{ClientErrors, RequestNotFound, ServiceNotFound},
-            parameters::{LastEventHeader, ServiceIdPath, UserHeader},
+            parameters::{LastEventHeader, PositionQuery, ServiceIdPath, UserHeader},
         },
         path, response,
     },
     model::{chat::ChatAction, readiness::Readiness},
     service::{ChatObject, ChatStream, ChatStreamItem, parse_position, transcript_position},
 };
-
-/// The position after which a stream begins.
-#[derive(utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "only described")]
-struct StreamPosition {
-    /// The position of the last event that the client has. Default: 0, the whole transcript.
-    #[param(
-        rename = "transcriptPosition",
-        required = false,
-        minimum = 0,
-        maximum = 9_007_199_254_740_992_u64
-    )]
-    transcript_position: u64,
-}
 
 /// The responses of the streams of one chat.
 #[derive(utoipa::IntoResponses)]
@@ -60,7 +45,7 @@ const DESCRIPTION: &str = "\
     tag = "chats",
     summary = "Stream the events of a chat",
     description = DESCRIPTION,
-    params(ServiceIdPath, StreamPosition, LastEventHeader, UserHeader),
+    params(ServiceIdPath, PositionQuery, LastEventHeader, UserHeader),
     responses(ChatStreamResponses, ClientErrors, ServiceNotFound, RequestNotFound),
     security((), ("basic" = [])),
 )]
@@ -94,7 +79,7 @@ pub(in crate::http) async fn stream_chat(
     tag = "chats",
     summary = "Stream the events of a chat",
     description = DESCRIPTION,
-    params(ServiceIdPath, StreamPosition, LastEventHeader, UserHeader),
+    params(ServiceIdPath, PositionQuery, LastEventHeader, UserHeader),
     responses(ChatStreamResponses, ClientErrors, ServiceNotFound, RequestNotFound),
     security((), ("basic" = [])),
 )]

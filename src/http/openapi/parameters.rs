@@ -67,6 +67,20 @@ pub(in crate::http) struct GroupPath {
     group: String,
 }
 
+/// The position after which a response has events.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct PositionQuery {
+    /// The position of the last event that the client or agent has. Default: 0, the whole transcript.
+    #[param(
+        rename = "transcriptPosition",
+        required = false,
+        minimum = 0,
+        maximum = 9_007_199_254_740_992_u64
+    )]
+    transcript_position: u64,
+}
+
 /// The position after which a stream continues.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]

@@ -55,9 +55,7 @@ impl Admin {
         if self.quarantine_of(&group, &number).await?.is_some() {
             return Ok(());
         }
-        let name = format!("{}/{}", group.name, number.text);
-        let now = self.store.now()?;
-        let event = AuditRecord::new(by, now, AuditAction::Quarantine, "number", &name);
+        let event = self.number_event(by, AuditAction::Quarantine, &group, &number)?;
         self.append_audit_event(&event).await?;
         let exists = self
             .store
@@ -85,9 +83,7 @@ impl Admin {
             || AdminError::NotQuarantined(group.name.clone(), number.text.clone());
         let quarantine = self.quarantine_of(&group, &number).await?;
         let quarantine = quarantine.ok_or_else(not_quarantined)?;
-        let name = format!("{}/{}", group.name, number.text);
-        let now = self.store.now()?;
-        let mut event = AuditRecord::new(by, now, AuditAction::EndQuarantine, "number", &name);
+        let mut event = self.number_event(by, AuditAction::EndQuarantine, &group, &number)?;
         event.before = Some(serde_json::json!({
             "quarantined_by": quarantine.by,
             "quarantined_since": quarantine.since.to_string(),
@@ -97,6 +93,23 @@ impl Admin {
             return Ok(());
         }
         Err(not_quarantined())
+    }
+
+    fn number_event(
+        &self,
+        by: &Actor,
+        action: AuditAction,
+        group: &Group,
+        number: &AccessNumber,
+    ) -> Result<AuditRecord, StoreError> {
+        let name = format!("{}/{}", group.name, number.text);
+        Ok(AuditRecord::new(
+            by,
+            self.store.now()?,
+            action,
+            "number",
+            &name,
+        ))
     }
 
     async fn quarantine_of(

@@ -7,7 +7,6 @@ use redis::cmd;
 use super::{
     RedisStore,
     admin_queries::{booking_of_entry, index_range},
-    quarantine::QuarantineEntry,
 };
 use crate::model::{AccessNumber, BookingId, ListedBooking, NumberState, StoreError, Timestamp};
 
@@ -74,7 +73,7 @@ impl RedisStore {
                     bookings: if booking.is_some() { found.len() } else { 0 },
                     last_used: released.max(booked),
                     booking,
-                    quarantine: entry.map(QuarantineEntry::into_quarantine),
+                    quarantine: entry.map(|entry| entry.listed.quarantine),
                 }
             });
         Ok(states.collect())

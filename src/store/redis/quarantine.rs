@@ -19,16 +19,9 @@ use crate::{
 
 /// The stored quarantine of a number.
 pub(super) struct QuarantineEntry {
-    number: String,
+    pub(super) listed: QuarantinedNumber,
     /// The score of the number among the free ones; empty if it was booked.
     pub(super) score: String,
-    quarantine: Quarantine,
-}
-
-impl QuarantineEntry {
-    pub(super) fn into_quarantine(self) -> Quarantine {
-        self.quarantine
-    }
 }
 
 #[async_trait]
@@ -74,11 +67,7 @@ impl QuarantineStore for RedisStore {
         let entries = entries
             .values()
             .filter_map(|text| self.parse_quarantine_entry(group, text));
-        let numbers = entries.map(|entry| QuarantinedNumber {
-            number: entry.number,
-            quarantine: entry.quarantine,
-        });
-        Ok(numbers.collect())
+        Ok(entries.map(|entry| entry.listed).collect())
     }
 }
 
@@ -107,13 +96,16 @@ impl RedisStore {
         let (number, score) = (parts.next()?, parts.next()?);
         let since = Timestamp::from_millis(parts.next()?.parse().ok()?);
         let key = self.keys.group_quarantined(group);
+        let quarantine = Quarantine {
+            since: self.redis.translate_from_server(&key, since).ok()?,
+            by: parts.next()?.to_owned(),
+        };
         Some(QuarantineEntry {
-            number: number.to_owned(),
-            score: score.to_owned(),
-            quarantine: Quarantine {
-                since: self.redis.translate_from_server(&key, since).ok()?,
-                by: parts.next()?.to_owned(),
+            listed: QuarantinedNumber {
+                number: number.to_owned(),
+                quarantine,
             },
+            score: score.to_owned(),
         })
     }
 }

@@ -26,7 +26,6 @@ use crate::{
 const URL: &str = "/genesys/1/admin/ui/selected/active-services";
 
 static EXTEND: BulkAction = BulkAction {
-    url: URL,
     name: "extend",
     verb: "Set expiry of",
     objects: ["service", "services"],
@@ -36,7 +35,6 @@ static EXTEND: BulkAction = BulkAction {
 };
 
 static DELETE: BulkAction = BulkAction {
-    url: URL,
     name: "delete",
     verb: "Delete",
     objects: ["service", "services"],
@@ -57,7 +55,7 @@ pub(in crate::http::admin_ui) async fn change_services(
     let ids: Vec<ServiceId> = selected(&form)?.into_iter().map(ServiceId::from).collect();
     let actor = session.actor(&state, &request);
     match (form.text("action"), is_confirmed(&form)) {
-        ("delete", false) => ok_page(&DELETE.confirm_page(&session, &form, to_rows(&ids))),
+        ("delete", false) => ok_page(&DELETE.confirm_page(&session, &form, URL, to_rows(&ids))),
         ("delete", true) => {
             let admin = admin_api::admin_service(&state)?;
             let result = admin.delete_services(ids, &actor).await;
@@ -93,7 +91,7 @@ fn extend_page(
     form: &Form,
     ids: &[ServiceId],
 ) -> ConfirmPage<'static> {
-    let mut page = EXTEND.confirm_page(session, form, to_rows(ids));
+    let mut page = EXTEND.confirm_page(session, form, URL, to_rows(ids));
     page.ttl = Some((state.limits.max_ttl.as_secs(), form.text("ttl").to_owned()));
     page
 }
