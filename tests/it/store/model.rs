@@ -145,10 +145,11 @@ impl ModelRun<'_> {
         let (form, group, caller) = Self::booking_form(random);
         let pending = self.oracle.borrow_mut().start(Operation::Create);
         let is_observed = random.random_bool(OBSERVED_SERVICES);
-        let definition = if is_observed {
-            webhooks::DEFINITION
+        // The configured group takes precedence over that of the request.
+        let (definition, group) = if is_observed {
+            (webhooks::DEFINITION, EXCLUSIVE_GROUP)
         } else {
-            "first"
+            ("first", group)
         };
         let response = create(app, definition, &form).await;
         let mut oracle = self.oracle.borrow_mut();

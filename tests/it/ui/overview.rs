@@ -200,7 +200,6 @@ async fn an_overview_without_problems_and_samples_says_so() {
 async fn without_metrics_the_charts_have_no_data_about_requests() {
     let app = TestApp::on_memory().await;
     let app = start_admin_with(&app, &[("metrics.enabled", "false")]).await;
-    app.create("a=1").await;
     let session = AdminSession::sign_in(&app).await;
     let page = eventually("the first sample", async || {
         let page = session.page("").await;
@@ -217,7 +216,10 @@ async fn without_metrics_the_charts_have_no_data_about_requests() {
     assert!(chart("services").contains("<polyline"), "{page}");
     let history = get_json(&app, "statistics").await;
     assert_eq!(history["intervals"][0]["samples"], 0, "{history}");
-    assert_eq!(history["intervals"][0]["active_services"], 1);
+    assert!(
+        history["intervals"][0]["active_services"].is_u64(),
+        "{history}"
+    );
 }
 
 #[tokio::test]
