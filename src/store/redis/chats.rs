@@ -37,13 +37,12 @@ const AGENTS_TTL: Duration = Duration::from_secs(3_600);
 #[async_trait]
 impl ChatStore for RedisStore {
     async fn start_chat(&self, id: &ServiceId, chat: &NewChat) -> Result<ChatReply, StoreError> {
-        let reply = self.send_start(id, chat, false).await?;
-        let ParsedReply::OutboxNeeded = reply else {
-            return self.to_chat_reply(id, reply);
-        };
-        let reply = self.send_start(id, chat, true).await?;
-        self.webhooks.relay(Outbox::Service(id.clone()));
-        self.to_chat_reply(id, reply)
+        let mut reply = self.send_start(id, chat, false).await?;
+        if matches!(reply, ParsedReply::OutboxNeeded) {
+            reply = self.send_start(id, chat, true).await?;
+            self.webhooks.relay(Outbox::Service(id.clone()));
+        }
+        self.list(id, reply, false).await
     }
 
     async fn update_chat(
@@ -57,28 +56,8 @@ impl ChatStore for RedisStore {
             reply = self.send_update(id, action, window, true).await?;
             self.webhooks.relay(Outbox::Service(id.clone()));
         }
-        let must_list = matches!(
-            reply,
-            ParsedReply::Chat {
-                must_list: true,
-                ..
-            }
-        );
-        let reply = self.to_chat_reply(id, reply)?;
         let ends = matches!(action, ChatAction::ClientEnd(_) | ChatAction::AgentEnd(_));
-        if let ChatReply::Chat(_, chat) = &reply {
-            let listed = match chat.state {
-                ChatState::Ended if ends => self.list_as_ended(id, chat.started).await,
-                ChatState::Waiting | ChatState::Active if must_list => {
-                    self.list_as_open(id, chat.started).await
-                }
-                _ => Ok(()),
-            };
-            if let Err(error) = listed {
-                debug!(id = %id.redacted(), %error, "chat not listed; the sweep or a later request lists it");
-            }
-        }
-        Ok(reply)
+        self.list(id, reply, ends).await
     }
 
     async fn chat_versions(
@@ -195,10 +174,35 @@ impl RedisStore {
         Ok(reply)
     }
 
-    /// Adds a chat to the list of open ones, unless it is there.
+    /// Adds the chat of a reply to its list, if the reply says so or the action `ends` it.
+    async fn list(
+        &self,
+        id: &ServiceId,
+        reply: ParsedReply,
+        ends: bool,
+    ) -> Result<ChatReply, StoreError> {
+        let must_list = reply.must_list();
+        let reply = self.to_chat_reply(id, reply)?;
+        if let ChatReply::Chat(_, chat) = &reply {
+            let listed = match chat.state {
+                ChatState::Ended if ends || must_list => self.list_as_ended(id, chat.started).await,
+                ChatState::Waiting | ChatState::Active if must_list => {
+                    self.list_as_open(id, chat.started).await
+                }
+                _ => Ok(()),
+            };
+            if let Err(error) = listed {
+                debug!(id = %id.redacted(), %error, "chat not listed; the sweep or a later request lists it");
+            }
+        }
+        Ok(reply)
+    }
+
+    /// Adds a chat to the list of open ones. One that is there only moves to an earlier place: a repeated start may have
+    /// added it with a later time.
     async fn list_as_open(&self, id: &ServiceId, started: Timestamp) -> Result<(), StoreError> {
         let mut add = cmd("ZADD");
-        add.arg(self.keys.chat_list(false)).arg("NX");
+        add.arg(self.keys.chat_list(false)).arg("LT");
         add.arg(started.millis()).arg(id.as_str());
         self.redis.query(&add).await
     }

@@ -23,9 +23,21 @@ pub(super) enum ParsedReply {
     Chat {
         outcome: ChatOutcome,
         chat: Box<Chat>,
-        /// Whether to add the chat to the list of open ones, in case it is missing there.
+        /// Whether to add the chat to its list, in case it is missing there.
         must_list: bool,
     },
+}
+
+impl ParsedReply {
+    pub(super) fn must_list(&self) -> bool {
+        matches!(
+            self,
+            Self::Chat {
+                must_list: true,
+                ..
+            }
+        )
+    }
 }
 
 impl FromRedisValue for ParsedReply {

@@ -100,7 +100,7 @@ impl RedisStore {
             .iter()
             .filter(|entry| !existing.contains(entry.name.as_str()));
         let remove = missing.filter(|entry| entry.end < before).map(|entry| {
-            // Unless a start has just added it again.
+            // Unless it was added again meanwhile, with another time.
             let mut remove = evalsha(&RESCHEDULE_CLEANUP, &[self.keys.chat_list(ended)]);
             remove.arg(&entry.name).arg(entry.end.millis()).arg("");
             remove

@@ -15,7 +15,7 @@ local chat, members, writes, has_changed = {}, {}, {}, false
 local party_names = {C = 'CLIENT', A = 'AGENT', S = 'SUPERVISOR', X = 'EXTERNAL'}
 -- The configured service, the subscription of its webhook, and the outbox, if there is one; and the events to be written.
 local definition, hook, outbox, events = nil, '', nil, {}
--- 1 if the caller adds the chat to the list of open ones, in case it is missing there.
+-- 1 if the caller adds the chat to its list, in case it is missing there.
 local must_list = 0
 
 local function set(name, value)
@@ -80,6 +80,14 @@ local function append(kind, party, nickname, text)
   end
 end
 
+-- The lists are in another slot: a failover may have lost the entry.
+local function list_if_due()
+  if server_now - (chat.listed or 0) > math.min(30000, chat.timeout / 2) then
+    set('listed', format_millis(server_now))
+    must_list = 1
+  end
+end
+
 -- Records that the client is present. If it had left, it joins again.
 local function see_client()
   if chat.present ~= '1' and has_room(1) then
@@ -90,11 +98,7 @@ local function see_client()
   if has_changed or server_now - chat.seen > math.min(5000, chat.timeout / 4) then
     set('seen', format_millis(server_now))
   end
-  -- The list is in another slot: a failover may have lost the entry.
-  if server_now - (chat.listed or 0) > math.min(30000, chat.timeout / 2) then
-    set('listed', format_millis(server_now))
-    must_list = 1
-  end
+  list_if_due()
 end
 
 -- Stores all changes with one command, so that a Redis without free memory rejects all of them, and notifies listeners

@@ -9,6 +9,7 @@ if not expires_at or redis.call('HEXISTS', KEYS[3], '_over') == 1 then
   return {0}
 end
 if load_chat() then
+  must_list = 1
   if chat.ended ~= '1' then
     see_client()
   end

@@ -42,6 +42,9 @@ local function end_chat(party)
   add_event('g', 'chat.ended', chat.last, {position = tonumber(chat.last), party = party_names[party]}, {})
 end
 
+if chat.ended == '1' then
+  list_if_due()
+end
 if action == 'read' or chat.ended == '1' then
   local may_do_nothing = action == 'read' or action == 'client_present' or action == 'client_timeout'
     or (is_refresh and not has_message)

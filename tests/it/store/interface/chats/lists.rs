@@ -18,6 +18,7 @@ use crate::support::{
 
 on_every_store!(
     chat_moves_between_the_lists,
+    a_repeated_start_keeps_the_place,
     summary_has_what_a_list_shows,
     pages_have_every_chat_once_by_start,
     services_without_a_chat_are_not_listed,
@@ -51,6 +52,18 @@ async fn chat_moves_between_the_lists(store: &dyn Store) {
     store.start_chat(&id, &new_chat()).await.unwrap();
     assert_eq!(listed(store, false).await, []);
     assert_eq!(listed(store, true).await, from_ref(&id));
+}
+
+async fn a_repeated_start_keeps_the_place(store: &dyn Store) {
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(create_chat(store, &new_chat()).await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for id in [&ids[1], &ids[0]] {
+        store.start_chat(id, &new_chat()).await.unwrap();
+        assert_eq!(listed(store, false).await, ids);
+    }
 }
 
 async fn summary_has_what_a_list_shows(store: &dyn Store) {

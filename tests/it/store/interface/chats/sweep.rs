@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use redis::{Cmd, FromRedisValue, cmd};
 use switchboard::{
-    model::chat::{ChatAction, NewChat},
+    model::{
+        ServiceId,
+        chat::{ChatAction, NewChat},
+    },
     store::{ChatStore, ServiceStore},
 };
 
@@ -21,6 +24,8 @@ on_redis_and_cluster!(
     ended_chats_are_moved,
     an_unreadable_chat_does_not_hide_the_others,
     a_lost_entry_is_added_again_by_the_client,
+    a_lost_entry_of_an_ended_chat_is_added_again,
+    a_lost_entry_is_added_again_by_a_start,
 );
 
 fn list_key(redis: &RedisFixture, list: &str) -> String {
@@ -174,17 +179,39 @@ async fn an_unreadable_chat_does_not_hide_the_others(redis: RedisFixture) {
     replica.stop().await;
 }
 
-async fn a_lost_entry_is_added_again_by_the_client(redis: RedisFixture) {
-    let store = &redis.store;
-    let chat = NewChat {
+async fn lose_entry(redis: &RedisFixture, list: &str, id: &ServiceId) {
+    let mut remove = cmd("ZREM");
+    remove.arg(list_key(redis, list)).arg(id.as_str());
+    query::<()>(redis, &remove).await;
+}
+
+/// Asserts that the place of a chat in a list is that of its start. The servers of a Cluster have the clock of this
+/// machine.
+async fn assert_place(redis: &RedisFixture, list: &str, id: &ServiceId) {
+    let started = act(&redis.store, id, ChatAction::Read).await.started;
+    let mut read = cmd("ZSCORE");
+    read.arg(list_key(redis, list)).arg(id.as_str());
+    let entry: f64 = query(redis, &read).await;
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds are well below 2^53"
+    )]
+    let difference = (entry - started.millis() as f64).abs();
+    assert!(difference < 1_000.0, "{difference}");
+}
+
+/// A chat whose entry is checked every half second.
+fn short_chat() -> NewChat {
+    NewChat {
         client_timeout: Duration::from_secs(1),
         ..new_chat()
-    };
-    let id = create_chat(store, &chat).await;
-    let started = act(store, &id, ChatAction::Read).await.started;
-    let mut remove = cmd("ZREM");
-    remove.arg(list_key(&redis, "open")).arg(id.as_str());
-    query::<()>(&redis, &remove).await;
+    }
+}
+
+async fn a_lost_entry_is_added_again_by_the_client(redis: RedisFixture) {
+    let store = &redis.store;
+    let id = create_chat(store, &short_chat()).await;
+    lose_entry(&redis, "open", &id).await;
     // Only the client is present; nothing sweeps.
     eventually("the chat is listed", async || {
         act(store, &id, ChatAction::ClientPresent).await;
@@ -192,16 +219,41 @@ async fn a_lost_entry_is_added_again_by_the_client(redis: RedisFixture) {
         page.chats.iter().any(|chat| chat.id == id).then_some(())
     })
     .await;
-    let mut read = cmd("ZSCORE");
-    read.arg(list_key(&redis, "open")).arg(id.as_str());
-    // Its place in the list is that of its start. The servers of a Cluster have the clock of this machine.
-    let entry: f64 = query(&redis, &read).await;
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "milliseconds are well below 2^53"
-    )]
-    let difference = (entry - started.millis() as f64).abs();
-    assert!(difference < 1_000.0, "{difference}");
+    assert_place(&redis, "open", &id).await;
     act(store, &id, ChatAction::ClientEnd(None)).await;
     assert_eq!(listed(&redis).await, [vec![], vec![id.to_string()]]);
+}
+
+async fn a_lost_entry_of_an_ended_chat_is_added_again(redis: RedisFixture) {
+    let store = &redis.store;
+    for action in [ChatAction::ClientRefresh(None), ChatAction::Read] {
+        let id = create_chat(store, &short_chat()).await;
+        act(store, &id, ChatAction::ClientEnd(None)).await;
+        lose_entry(&redis, "ended", &id).await;
+        eventually("the chat is listed", async || {
+            act(store, &id, action.clone()).await;
+            let page = store.list_chats(true, None, 10).await.unwrap();
+            page.chats.iter().any(|chat| chat.id == id).then_some(())
+        })
+        .await;
+        assert_place(&redis, "ended", &id).await;
+    }
+}
+
+async fn a_lost_entry_is_added_again_by_a_start(redis: RedisFixture) {
+    let store = &redis.store;
+    let open = create_chat(store, &new_chat()).await;
+    let ended = create_chat(store, &new_chat()).await;
+    act(store, &ended, ChatAction::ClientEnd(None)).await;
+    lose_entry(&redis, "open", &open).await;
+    lose_entry(&redis, "ended", &ended).await;
+    // Longer than the tolerance of the place.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    for id in [&open, &ended] {
+        store.start_chat(id, &new_chat()).await.unwrap();
+    }
+    let expected = [vec![open.to_string()], vec![ended.to_string()]];
+    assert_eq!(listed(&redis).await, expected);
+    assert_place(&redis, "open", &open).await;
+    assert_place(&redis, "ended", &ended).await;
 }
