@@ -261,7 +261,7 @@ fn parse_group(
         group: Arc::new(Group {
             name: name.to_owned(),
             strategy,
-            version: numbers_version(&numbers, phone_numbers),
+            version: numbers_version(&numbers, strategy, phone_numbers),
             numbers,
             backup,
         }),
@@ -290,8 +290,13 @@ fn unknown_option(option: &str) -> String {
     }
 }
 
-/// The version of a set of numbers. It ends with `@` and the region under which they were parsed.
-fn numbers_version(numbers: &[AccessNumber], phone_numbers: PhoneNumbers) -> String {
+/// The version of a set of numbers and of whether they are shared. It ends with `@` and the region under which they were
+/// parsed.
+fn numbers_version(
+    numbers: &[AccessNumber],
+    strategy: AllocationStrategy,
+    phone_numbers: PhoneNumbers,
+) -> String {
     let mut all = String::new();
     for number in numbers {
         all.push_str(&number.text);
@@ -300,5 +305,9 @@ fn numbers_version(numbers: &[AccessNumber], phone_numbers: PhoneNumbers) -> Str
         all.push('\n');
     }
     let (hash, region) = (stable_hash(all.as_bytes()), phone_numbers.region());
-    format!("{hash:016x}-{}@{region}", numbers.len())
+    let shared = match strategy {
+        AllocationStrategy::Exclusive => "",
+        AllocationStrategy::Random | AllocationStrategy::RoundRobin => "-shared",
+    };
+    format!("{hash:016x}-{}{shared}@{region}", numbers.len())
 }

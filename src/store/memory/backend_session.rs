@@ -93,7 +93,7 @@ impl MemoryStore {
     /// Runs the cleanup until the future is dropped.
     pub async fn clean_up(
         self: Arc<Self>,
-        groups: watch::Receiver<Groups>,
+        mut groups: watch::Receiver<Groups>,
         sessions: Arc<dyn BackendSessions>,
     ) {
         // This process is the only one, and expirations need no notifications.
@@ -117,6 +117,10 @@ impl MemoryStore {
                     }
                 }
                 Some(()) = in_progress.next() => {}
+                Ok(()) = groups.changed() => {
+                    let groups = groups.borrow_and_update();
+                    self.state().sync_groups(&groups);
+                }
             }
         }
     }

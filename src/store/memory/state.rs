@@ -25,8 +25,8 @@ pub(super) use self::{
 };
 use crate::{
     model::{
-        BlobId, Booking, BookingId, Call, Group, IdempotencyKey, KeyName, Revision, ServiceId,
-        StatusRequest, StoreError, StoredCatalog, Timestamp, Value, webhook::EventType,
+        BlobId, Booking, BookingId, Call, Group, Groups, IdempotencyKey, KeyName, Revision,
+        ServiceId, StatusRequest, StoreError, StoredCatalog, Timestamp, Value, webhook::EventType,
     },
     store::clock::AnchoredClock,
 };
@@ -199,6 +199,16 @@ impl State {
         let state = self.groups.entry(group.name.clone()).or_default();
         state.sync_group(group);
         state
+    }
+
+    /// Applies a change of the configured groups: also of those without a booking since, and of deleted ones, whose numbers
+    /// and quarantines are removed.
+    pub(super) fn sync_groups(&mut self, groups: &Groups) {
+        for group in groups.all() {
+            if let Some(state) = self.groups.get_mut(&group.name) {
+                state.sync_group(&group);
+            }
+        }
     }
 
     /// Records a booking with its service, if the service exists.

@@ -7,7 +7,9 @@ use tokio::time;
 use tracing::info;
 
 use super::{
-    RedisStore, millis,
+    RedisStore,
+    bookings::strategy_name,
+    millis,
     scripts::{SYNC_GROUP, evalsha},
 };
 use crate::model::{AccessNumber, Group, StoreError};
@@ -101,6 +103,7 @@ impl RedisStore {
         for batch in numbers.chunks(SYNC_BATCH) {
             let mut sync = evalsha(&SYNC_GROUP, &keys);
             sync.arg("add").arg(&group.version);
+            sync.arg(strategy_name(group.strategy));
             for (position, number) in batch {
                 sync.arg(&number.text).arg(&number.subscriber).arg(position);
             }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    mem,
     time::Duration,
 };
 
@@ -17,6 +16,7 @@ use crate::model::{
 mod allocation;
 mod matching;
 mod quarantine;
+mod sync;
 
 /// A stored booking.
 #[derive(Debug, Clone)]
@@ -63,42 +63,6 @@ pub(in crate::store::memory) enum AllocationResult {
 }
 
 impl GroupState {
-    /// Applies the configured numbers of the group. Existing bookings remain; removed numbers do not
-    /// become free again.
-    pub(in crate::store::memory) fn sync_group(&mut self, group: &Group) {
-        if self.version == group.version {
-            return;
-        }
-        self.version.clone_from(&group.version);
-        let previous = mem::take(&mut self.numbers);
-        self.keep_quarantined(group);
-        self.order.clear();
-        for number in &group.numbers {
-            if self.quarantined.contains_key(&number.subscriber) {
-                continue;
-            }
-            self.order.push(number.text.clone());
-            self.numbers.insert(number.text.clone(), number.clone());
-            let booked = self.by_number.contains_key(&number.subscriber);
-            if !previous.contains_key(&number.text) && !booked {
-                self.add_free(&number.text, 0);
-            }
-        }
-        for removed in previous.keys() {
-            if !self.numbers.contains_key(removed) {
-                self.remove_free(removed);
-            }
-        }
-        // Bookings return the current spelling of their number.
-        let numbers = group.numbers.iter();
-        let current: HashMap<_, _> = numbers.map(|one| (&one.subscriber, one)).collect();
-        for entry in self.bookings.values_mut() {
-            if let Some(number) = current.get(&entry.number.subscriber) {
-                entry.number = (*number).clone();
-            }
-        }
-    }
-
     fn add_free(&mut self, number: &str, used: i64) {
         self.remove_free(number);
         let key = (used, self.next_seq);

@@ -1,7 +1,7 @@
 -- Adds numbers to a group, or removes them.
 -- KEYS    1..9 as in bookings.lua   10 quarantined, as in quarantine_number.lua
--- ARGV    1 'add' or 'remove'   2.. their version, then number, subscriber, position in the group ...; or
---         the numbers to remove
+-- ARGV    1 'add' or 'remove'   2.. their version, 'exclusive', 'round_robin' or 'random', then number, subscriber,
+--         position in the group ...; or the numbers to remove
 -- returns 1
 -- cost    O(log n) per number, and per booking of a number whose spelling changes; O(quarantined numbers)
 --         Existing bookings remain; a removed number does not become free again. Quarantined numbers are not added.
@@ -41,14 +41,17 @@ local function keep_quarantine(number, subscriber)
   return true
 end
 
-for i = 3, #ARGV, 3 do
+local is_shared = ARGV[3] ~= 'exclusive'
+for i = 4, #ARGV, 3 do
   local number, subscriber = ARGV[i], ARGV[i + 1]
+  local prefix = 'n\n' .. subscriber
   local is_quarantined = keep_quarantine(number, subscriber)
-  if is_quarantined or redis.call('HSET', numbers, number, subscriber) == 1 then
-    local prefix = 'n\n' .. subscriber
-    if not is_quarantined and not newest_entry(prefix) then
-      redis.call('ZADD', free, 'NX', ARGV[i + 2], number)
-    end
+  local is_new = not is_quarantined and redis.call('HSET', numbers, number, subscriber) == 1
+  -- A shared number remains free while it is booked.
+  if not is_quarantined and (is_shared or is_new and not newest_entry(prefix)) then
+    redis.call('ZADD', free, 'NX', ARGV[i + 2], number)
+  end
+  if is_quarantined or is_new then
     -- Existing bookings release the number in its current spelling.
     local entries = redis.call('ZRANGEBYLEX', index, '[' .. prefix .. '\n', '(' .. prefix .. '\n\255')
     for _, entry in ipairs(entries) do

@@ -1,6 +1,6 @@
 //! Resource groups that are created, changed and deleted while numbers are booked.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::fixture::{
     create_group_and_service, create_service, create_service_with, delete_entry,
@@ -18,10 +18,26 @@ on_every_kind_of_store!(
     numbers_of_a_deleted_group_stay_booked_and_are_not_returned,
     group_in_use_by_a_definition_is_not_deleted,
     shared_group_becomes_exclusive,
+    exclusive_group_becomes_shared_and_exclusive_again,
+    a_shared_number_that_is_added_while_it_is_booked_is_free,
 );
 
 async fn book_number(app: &TestApp, service: &str) -> Booked {
     Booked::from_response(&create_service(app, service).await)
+}
+
+/// Books numbers until this one is booked.
+async fn book_until(app: &TestApp, number: &str) {
+    eventually("the number is booked", async || {
+        let response = create_service(app, "call").await;
+        let is_booked = response.status == 200;
+        (is_booked && Booked::from_response(&response).number == number).then_some(())
+    })
+    .await;
+}
+
+fn shared_group_options(strategy: &str, numbers: &[&str]) -> Value {
+    json!({"_allocation_strategy": strategy, "numbers": numbers})
 }
 
 async fn new_group_allocates_numbers_at_once(app: TestApp) {
@@ -90,8 +106,7 @@ async fn numbers_of_a_deleted_group_stay_booked_and_are_not_returned(app: TestAp
     );
     eventually("the pool is empty", async || {
         let bookings = get_json(&app, "groups/support/bookings").await;
-        // The embedded store keeps the pool of a deleted group.
-        (app.redis.is_none() || bookings["size"] == 0).then_some(())
+        (bookings["size"] == 0).then_some(())
     })
     .await;
     // A new group of the same name starts with the free numbers.
@@ -159,4 +174,39 @@ async fn shared_group_becomes_exclusive(app: TestApp) {
     create_service(&app, "call")
         .await
         .error_message("NoAccessNumber", 503);
+}
+
+async fn exclusive_group_becomes_shared_and_exclusive_again(app: TestApp) {
+    let numbers = ["8005550001"];
+    let app = start_with_group(&app, &numbers).await;
+    let first = book_number(&app, "call").await;
+    assert_none_free(&app, "_resource_group=support").await;
+    let shared = shared_group_options("ROUND_ROBIN", &numbers);
+    replace_entry(&app, "groups/support", &shared).await;
+    book_until(&app, &first.number).await;
+    let exclusive = exclusive_group_options(&numbers);
+    replace_entry(&app, "groups/support", &exclusive).await;
+    assert_none_free(&app, "_resource_group=support").await;
+    delete_service(&app, &first).await;
+    assert_none_free(&app, "_resource_group=support").await;
+}
+
+async fn a_shared_number_that_is_added_while_it_is_booked_is_free(app: TestApp) {
+    let app = start_admin(&app).await;
+    let options = |number| shared_group_options("ROUND_ROBIN", &[number]);
+    create_group_and_service(&app, &options("8005550001")).await;
+    assert_eq!(book_number(&app, "call").await.number, "8005550001");
+    for number in ["8005550002", "8005550001"] {
+        replace_entry(&app, "groups/support", &options(number)).await;
+        book_until(&app, number).await;
+    }
+    // It is the only one.
+    assert_eq!(book_number(&app, "call").await.number, "8005550001");
+    replace_entry(
+        &app,
+        "groups/support",
+        &exclusive_group_options(&["8005550001"]),
+    )
+    .await;
+    assert_none_free(&app, "_resource_group=support").await;
 }

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::{
     fixture::{
-        ADMIN_SETTINGS, audit_actions, create_entry, create_service, exclusive_group_options, get,
-        get_json, import, replace_entry, request, start_replica, start_with_group,
+        ADMIN_SETTINGS, audit_actions, create_entry, create_service, delete_entry,
+        exclusive_group_options, get, get_json, import, replace_entry, request, start_admin,
+        start_replica, start_with_group,
     },
     operators_fixture::{OLGA, request_as, start_with_operators},
 };
@@ -22,6 +23,7 @@ on_every_kind_of_store!(
     a_quarantine_survives_changes_and_imports,
     a_number_of_another_spelling_is_free_after_its_booking,
     a_quarantine_ends_with_the_removal_of_the_number,
+    a_quarantine_ends_with_the_deletion_of_the_group,
     quarantined_numbers_are_listed_in_pages,
     invalid_requests_change_nothing,
 );
@@ -199,6 +201,19 @@ async fn a_quarantine_ends_with_the_removal_of_the_number(app: TestApp) {
     })
     .await;
     assert_eq!(listed(&app).await, [""; 0]);
+}
+
+async fn a_quarantine_ends_with_the_deletion_of_the_group(app: TestApp) {
+    let app = start_admin(&app).await;
+    let group = exclusive_group_options(&["8005550001"]);
+    create_entry(&app, "groups/support", &group).await;
+    quarantine(&app, "8005550001").await;
+    assert_eq!(counts(&app).await, [0, 0, 1]);
+    delete_entry(&app, "groups/support").await;
+    wait_for_counts(&app, [0, 0, 0]).await;
+    create_entry(&app, "groups/support", &group).await;
+    assert_eq!(listed(&app).await, [""; 0]);
+    wait_for_counts(&app, [1, 1, 0]).await;
 }
 
 async fn quarantined_numbers_are_listed_in_pages(app: TestApp) {
