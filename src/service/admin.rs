@@ -17,6 +17,7 @@ pub use self::{
     differences::Difference,
     entries::{CatalogEntry, EntryOrigin, Precondition, PutOutcome},
     entry_conflict::EntryConflict,
+    exhausted_times::ExhaustedTimes,
     group_numbers::GroupNumber,
     group_usage::{GroupUsage, MAX_SAMPLED_GROUPS, UsageSample},
     import_export::{ImportMode, ImportReport, Secrets, export_catalog},
@@ -57,6 +58,7 @@ mod differences;
 mod entries;
 mod entry_change;
 mod entry_conflict;
+mod exhausted_times;
 mod group_numbers;
 mod group_usage;
 mod import_export;
@@ -92,6 +94,8 @@ pub struct AdminContext {
     pub current_catalog: CurrentCatalog,
     /// Samples of the usage of groups.
     pub group_usage: Arc<GroupUsage>,
+    /// When bookings last found no free number.
+    pub exhausted_times: ExhaustedTimes,
     /// Recent requests with wrong credentials.
     pub failed_credentials: Arc<FailedCredentials>,
     /// Cached state for outages of the store.

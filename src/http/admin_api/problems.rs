@@ -1,5 +1,7 @@
 //! `/genesys/1/admin/problems`: the current problems of the installation.
 
+use std::time::Duration;
+
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -82,7 +84,8 @@ impl From<Problem> for ProblemResponse {
 pub(in crate::http) async fn list_problems(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let overview = admin_service(&state)?.overview(MAX_GROUPS).await;
+    let admin = admin_service(&state)?;
+    let overview = admin.overview(MAX_GROUPS, Duration::ZERO).await;
     let problems = overview.problems.into_iter().map(ProblemResponse::from);
     let problems = problems.collect();
     response::json_from(&ProblemsResponse { problems })

@@ -70,8 +70,9 @@ struct OverviewData {
 }
 
 impl OverviewData {
-    async fn load(state: &AppState) -> Self {
-        match Self::try_load(state).await {
+    /// The data, with times of failed bookings that are at most `max_age` old.
+    async fn load(state: &AppState, max_age: Duration) -> Self {
+        match Self::try_load(state, max_age).await {
             Ok(data) => data,
             Err(error) => Self {
                 updated_at: Timestamp::default(),
@@ -88,13 +89,14 @@ impl OverviewData {
         }
     }
 
-    async fn try_load(state: &AppState) -> Result<Self, ApiError> {
+    async fn try_load(state: &AppState, max_age: Duration) -> Result<Self, ApiError> {
+        let admin = admin_api::admin_service(state)?;
         let Overview {
             stats,
             outage,
             own_replica,
             problems,
-        } = admin_api::admin_service(state)?.overview(MAX_GROUPS).await;
+        } = admin.overview(MAX_GROUPS, max_age).await;
         let figures = stats.as_deref();
         Ok(Self {
             updated_at: figures.map_or_else(Timestamp::default, |stats| stats.at),
@@ -168,7 +170,7 @@ pub(super) async fn show_overview(
 ) -> PageResult {
     let query = body::parse_query(&state, &request)?;
     let range = parse_range(&query)?;
-    let data = OverviewData::load(&state).await;
+    let data = OverviewData::load(&state, Duration::ZERO).await;
     ok_page(&OverviewPage {
         layout: Layout::new(&session, "overview", "Overview"),
         flash: flash_message(&query, &replica::FLASH_MESSAGES),

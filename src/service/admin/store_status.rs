@@ -248,10 +248,11 @@ impl Admin {
     }
 
     /// The current statistics, with the `max_groups` groups of the highest usage. During an outage, the last
-    /// statistics. Their error is one of the problems.
-    pub async fn overview(&self, max_groups: usize) -> Overview {
+    /// statistics. Their error is one of the problems. The times of failed bookings of all groups, which are many commands,
+    /// are at most `max_age` old.
+    pub async fn overview(&self, max_groups: usize, max_age: Duration) -> Overview {
         let status = &self.context.store_status;
-        let current = self.read_stats(max_groups).await;
+        let current = self.read_stats(max_groups, max_age).await;
         status.record(&current);
         match current {
             Ok(figures) => {
@@ -269,12 +270,16 @@ impl Admin {
         }
     }
 
-    async fn read_stats(&self, max_groups: usize) -> Result<InstallationStats, StoreError> {
+    async fn read_stats(
+        &self,
+        max_groups: usize,
+        max_age: Duration,
+    ) -> Result<InstallationStats, StoreError> {
         let started = Instant::now();
         let services = self.store.count_services().await?;
         let latency = started.elapsed();
         let replicas = self.replicas().await?;
-        let groups = self.most_used_groups(max_groups).await?;
+        let groups = self.most_used_groups(max_groups, max_age).await?;
         let at = self.store.now()?;
         Ok(InstallationStats {
             at,

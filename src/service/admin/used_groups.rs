@@ -6,10 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    Admin, AdminError, UsageSample,
-    group_usage::{BATCH_SIZE, MAX_SAMPLED_GROUPS},
-};
+use super::{Admin, AdminError, UsageSample, group_usage::BATCH_SIZE};
 use crate::model::{PoolUsage, StoreError, Timestamp};
 
 /// The time for which a failed booking is a problem.
@@ -119,15 +116,19 @@ impl Admin {
     /// The usage of the configured groups, the highest first. If there are more than `limit`, these are the groups with the
     /// highest usage in the last sample of this replica or, before the first sample, the first groups. Of the others, only
     /// those are read that had no free number in that sample, or for a booking recently; of the first
-    /// [`MAX_SAMPLED_GROUPS`] groups by name.
+    /// [`MAX_SAMPLED_GROUPS`](super::MAX_SAMPLED_GROUPS) groups by name. The times of failed bookings are at most `max_age` old.
     ///
     /// # Errors
     /// Errors of the store.
-    pub async fn most_used_groups(&self, limit: usize) -> Result<MostUsedGroups, StoreError> {
+    pub async fn most_used_groups(
+        &self,
+        limit: usize,
+        max_age: Duration,
+    ) -> Result<MostUsedGroups, StoreError> {
         let mut names = self.group_names();
         let total_groups = names.len();
         let latest = self.context.group_usage.latest();
-        let exhausted_at = self.exhausted_times(&names).await?;
+        let exhausted_at = self.exhausted_times(&names, max_age).await?;
         let permille = |name: &String| latest.get(name).map_or(0, UsageSample::permille);
         names.sort_by_key(|name| Reverse(permille(name)));
         let others = names.split_off(limit.min(total_groups));
@@ -150,19 +151,6 @@ impl Admin {
             total_groups,
             has_samples: total_groups <= limit || !latest.is_empty(),
         })
-    }
-
-    /// When a booking last found no free number in each of these groups, if that was in the last week.
-    async fn exhausted_times(
-        &self,
-        names: &[String],
-    ) -> Result<HashMap<String, Timestamp>, StoreError> {
-        let examined = names.get(..MAX_SAMPLED_GROUPS).unwrap_or(names);
-        let keys: Vec<&str> = examined.iter().map(String::as_str).collect();
-        let times = self.store.exhausted_at(&keys).await?;
-        let times = examined.iter().zip(times);
-        let times = times.filter_map(|(name, at)| Some((name.clone(), at?)));
-        Ok(times.collect())
     }
 
     async fn read_used_groups(

@@ -32,6 +32,8 @@ use crate::{
 const UPDATE_INTERVAL: Duration = Duration::from_secs(2);
 /// Interval of the updates of the charts, which change once per interval of the statistics.
 const CHARTS_INTERVAL: Duration = SAMPLE_INTERVAL;
+/// Interval at which live updates read the times of failed bookings, which are one command for each resource group.
+const FAILED_BOOKINGS_INTERVAL: Duration = Duration::from_secs(5);
 /// Updates of a stream before the browser has to reconnect, which lets load balancers choose another replica.
 const MAX_UPDATES: usize = 60;
 /// Concurrent streams of a process.
@@ -119,7 +121,7 @@ impl OverviewCache {
 }
 
 async fn load_data(state: &AppState) -> Bytes {
-    let data = &OverviewData::load(state).await;
+    let data = &OverviewData::load(state, FAILED_BOOKINGS_INTERVAL).await;
     let summary = Summary { data }.render().unwrap_or_default();
     let details = Details { data }.render().unwrap_or_default();
     let events = [
