@@ -57,6 +57,7 @@ mod signed_in;
 mod single_sign_on;
 mod try_chat;
 mod try_it;
+mod webhook_list;
 mod webhooks;
 
 pub(super) use self::{overview::events::OverviewCache, page::PageError};
@@ -152,7 +153,7 @@ pub(super) fn routes() -> [Endpoint; 33] {
             .get(replica::show_replica)
             .method(Method::POST, post().to(replica::set_replica_status))
             .requires(Operate),
-        route("/genesys/1/admin/ui/webhooks").get(webhooks::show_webhooks),
+        route("/genesys/1/admin/ui/webhooks").get(webhook_list::show_webhooks),
         route("/genesys/1/admin/ui/webhooks/{endpoint}")
             .get(webhooks::show_webhook)
             .method(Method::POST, post().to(webhooks::update_webhook))

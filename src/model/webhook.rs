@@ -21,8 +21,8 @@ mod event;
 
 /// The maximum number of events of one queue that are claimed at once.
 pub const MAX_CLAIMED_EVENTS: usize = 16;
-/// The maximum number of endpoints that a store lists.
-pub const MAX_LISTED_ENDPOINTS: usize = 1_000;
+/// The maximum number of endpoints that a store lists: as many as a catalog can have entries.
+pub const MAX_LISTED_ENDPOINTS: usize = 10_000;
 /// The maximum size of the user data in `service.created`: the bytes of names and values.
 pub const MAX_USER_DATA_BYTES: usize = 32 * 1024;
 

@@ -7,7 +7,7 @@ use actix_web::{
 use askama::Template;
 
 use super::{
-    Layout, PageResult, flash_message, form::Form, format, ok_page, page_url, percent_encode,
+    Layout, PageResult, flash_message, form::Form, ok_page, page_url, percent_encode,
     redirect_see_other, signed_in::SignedIn,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Messages after a redirect to the page of a webhook, or to the list.
-const FLASH_MESSAGES: [(&str, &str); 5] = [
+pub(super) const FLASH_MESSAGES: [(&str, &str); 5] = [
     (
         "tested",
         "Test event added. It is delivered within a second unless the webhook is stopped; reload the page for the result.",
@@ -30,14 +30,6 @@ const FLASH_MESSAGES: [(&str, &str); 5] = [
     ("deleted", "The events of the webhook are deleted."),
     ("not_resent", "There is no such dead letter any more."),
 ];
-
-#[derive(Template)]
-#[template(path = "webhooks.html")]
-struct WebhooksPage {
-    layout: Layout,
-    flash: &'static str,
-    webhooks: Vec<Webhook>,
-}
 
 #[derive(Template)]
 #[template(path = "webhook.html")]
@@ -79,7 +71,7 @@ impl WebhookPage {
 
 impl Webhook {
     /// The URL of its page.
-    fn page_url(&self) -> String {
+    pub(super) fn page_url(&self) -> String {
         page_url(&["webhooks", &self.endpoint.to_string()])
     }
 
@@ -97,32 +89,6 @@ impl Webhook {
         let events = subscription.map(|subscription| subscription.events.to_string());
         events.unwrap_or_default().replace(',', ", ")
     }
-
-    fn lag_text(&self) -> String {
-        self.lag
-            .map_or_else(|| "–".to_owned(), format::format_duration)
-    }
-
-    /// Whether the last attempt has failed.
-    fn is_failing(&self) -> bool {
-        let failure = self.status.last_failure.as_ref().map(|(time, _)| *time);
-        failure > self.status.last_success
-    }
-}
-
-/// `GET /genesys/1/admin/ui/webhooks`
-pub(super) async fn show_webhooks(
-    state: Data<AppState>,
-    session: SignedIn,
-    request: HttpRequest,
-) -> PageResult {
-    let query = body::parse_query(&state, &request)?;
-    let webhooks = admin_api::admin_service(&state)?.list_webhooks().await?;
-    ok_page(&WebhooksPage {
-        layout: Layout::new(&session, "webhooks", "Webhooks"),
-        flash: flash_message(&query, &FLASH_MESSAGES),
-        webhooks,
-    })
 }
 
 /// `GET /genesys/1/admin/ui/webhooks/{endpoint}`

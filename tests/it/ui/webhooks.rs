@@ -1,14 +1,15 @@
 //! *Webhooks*: state, test event, resume, dead letters.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
     browser::inspect_page,
     browser_fixture::sign_in,
-    fixture::{AdminSession, redirect_target},
+    fixture::{AdminSession, HOME, redirect_target},
 };
 use crate::{
-    api::admin::fixture::{ADMIN_SETTINGS, replace_entry, start_admin_with},
+    api::admin::fixture::{ADMIN_SETTINGS, get, get_json, import, replace_entry, start_admin_with},
     api::webhooks::fixture::{
         ENDPOINT, LOCAL_RECEIVERS, SECRET, create_webhook, receiver, send_test_event,
         wait_for_deliveries, wait_for_webhook,
@@ -138,6 +139,74 @@ async fn pages_show_no_secrets_and_escape_errors(app: TestApp) {
     }
     assert!(!list.contains("s3cr3t"), "{list}");
     assert!(session.page(PAGE).await.contains(error));
+}
+
+/// More webhooks than the store listed before, and than a page has.
+#[tokio::test]
+async fn many_webhooks_are_searched_and_sorted() {
+    let settings = [&ADMIN_SETTINGS[..], &LOCAL_RECEIVERS].concat();
+    let app = TestApp::start(Some(TestRedis::shared()), &random_prefix(), &settings).await;
+    let receiver = receiver(410).await;
+    let definition = |n| {
+        let url = receiver.url();
+        format!(
+            "[services.shop-{n:04}]\n_type = 'builtin'\n_service = 'store'\n\
+             _webhook_url = '{url}/{n}'\n_webhook_secret = '{SECRET}'\n"
+        )
+    };
+    let catalog: String = (0..1_100).map(definition).collect();
+    import_into(&app, &catalog).await;
+    send_test_event(&app, "services/shop-1050").await;
+    let is_stopped = |webhook: &Value| webhook["stopped_since"].is_string();
+    wait_for_webhook(&app, "services/shop-1050", is_stopped).await;
+    send_test_event(&app, "services/shop-1050").await;
+    // Its entry has no webhook any more, but there are events.
+    let others = (0..1_100).filter(|n| *n != 1_050).map(definition);
+    let others = others.collect::<String>()
+        + "[services.shop-1050]\n_type = 'builtin'\n_service = 'store'\n";
+    import_into(&app, &others).await;
+    let session = AdminSession::sign_in(&app).await;
+    let row = "services/shop-1050</bdi>";
+    for (query, range, has_row) in [
+        ("", "1-50 of 1,100", false),
+        ("?offset=1050", "1,051-1,100 of 1,100", true),
+        ("?q=SHOP-105", "1-10 of 10", true),
+        ("?q=/1051", "1-1 of 1", false),
+        ("?status=not+configured", "1-1 of 1", true),
+        ("?sort=-pending&limit=25", "1-25 of 1,100", true),
+        ("?sort=-lag", "1-50 of 1,100", true),
+        ("?sort=status", "1-50 of 1,100", true),
+        ("?sort=dead_letters", "1-50 of 1,100", false),
+    ] {
+        let page = session.page(&format!("/webhooks{query}")).await;
+        assert!(page.contains(range), "{query}: {page}");
+        assert_eq!(page.contains(row), has_row, "{query}: {page}");
+    }
+    let page = session.page("/webhooks?status=stopped").await;
+    assert!(page.contains("No webhooks found."), "{page}");
+    assert_eq!(session.get("/webhooks?sort=url").await.status, 400);
+    let all = get_json(&app, "webhooks").await;
+    assert_eq!(all["webhooks"].as_array().unwrap().len(), 1_100);
+    let browser = Browser::open().await;
+    sign_in(&browser, &app).await;
+    browser
+        .goto(&app.url(&format!("{HOME}/webhooks?q=shop")))
+        .await;
+    for scheme in ["light", "dark"] {
+        browser.set_color_scheme(scheme).await;
+        for (width, height) in [(390, 844), (640, 512), (1280, 900)] {
+            browser.resize(width, height).await;
+            browser
+                .inspect(&format!("webhooks, {scheme}, {width}"))
+                .await;
+        }
+    }
+}
+
+async fn import_into(app: &TestApp, catalog: &str) {
+    let version = get(app, "catalog").await.header("etag").to_owned();
+    let imported = import(app, Method::PUT, &version, catalog).await;
+    assert_eq!(imported.status, 200, "{}", imported.text());
 }
 
 async fn unknown_actions_and_webhooks_are_rejected(app: TestApp) {
