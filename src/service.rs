@@ -53,7 +53,7 @@ pub use self::{
     readiness::monitor_readiness,
     session_terminator::SessionTerminator,
     single_sign_on::{
-        BegunSignIn, CALLBACK_PATH, PENDING_SECONDS, SignInCallback, SingleSignOn,
+        BegunSignIn, CALLBACK_PATH, PENDING_SECONDS, SIGN_IN_PATH, SignInCallback, SingleSignOn,
         SingleSignOnError,
     },
     storage::{ConditionalRead, StorageStrings},

@@ -69,7 +69,7 @@ use self::{
 };
 
 /// Routes that need no session.
-pub(super) fn public_routes() -> [Endpoint; 7] {
+pub(super) fn public_routes() -> [Endpoint; 8] {
     [
         route("/genesys/1/admin").get(redirect_home),
         route("/genesys/1/admin/").get(redirect_home),
@@ -82,6 +82,8 @@ pub(super) fn public_routes() -> [Endpoint; 7] {
             .method(Method::GET, get().to(single_sign_on::begin_sign_in)),
         route("/genesys/1/admin/ui/sign-in/callback")
             .method(Method::GET, get().to(single_sign_on::complete_sign_in)),
+        route("/genesys/1/admin/ui/sign-in/provider-sign-out")
+            .method(Method::GET, get().to(single_sign_on::sign_out_at_provider)),
         route("/genesys/1/admin/ui/assets/{name}").get(assets::get_asset),
     ]
 }

@@ -10,7 +10,11 @@ pub(super) use self::{
     claims::{Identity, NAME_PREFIX},
     pending::PENDING_TTL,
 };
-pub use self::{error::SingleSignOnError, pending::PENDING_SECONDS, provider::CALLBACK_PATH};
+pub use self::{
+    error::SingleSignOnError,
+    pending::PENDING_SECONDS,
+    provider::{CALLBACK_PATH, SIGN_IN_PATH},
+};
 use self::{pending::PendingSignIn, provider::Provider};
 use super::derived_key::derive_key;
 use crate::{model::Timestamp, settings};
@@ -93,6 +97,12 @@ impl SingleSignOn {
         self.public_url().starts_with("https:")
     }
 
+    /// Whether users who sign out can sign out at the provider too.
+    #[must_use]
+    pub fn has_provider_sign_out(&self) -> bool {
+        self.settings.provider_sign_out
+    }
+
     /// The key in sessions of users who signed in with these settings.
     pub(super) fn session_key(&self) -> String {
         derive_key(self.key(), "session", "")
@@ -155,6 +165,11 @@ impl SingleSignOn {
         let identity = claims::identify(&claims, &self.settings);
         let identity = identity.map_err(SingleSignOnError::NotPermitted)?;
         Ok((identity, callback.pending.target))
+    }
+
+    /// The URL at which the provider ends the session of the browser.
+    pub(super) async fn sign_out_url(&self) -> Result<String, SingleSignOnError> {
+        self.provider.sign_out_url().await
     }
 
     fn key(&self) -> &str {

@@ -53,6 +53,9 @@ pub struct SingleSignOn {
     /// The text of the button on the sign-in page.
     #[serde(deserialize_with = "button")]
     pub button: String,
+    /// Whether users who sign out can sign out at the provider too.
+    #[serde(deserialize_with = "values::boolean")]
+    pub provider_sign_out: bool,
     /// Trusted certificates, in PEM, in addition to those of the system.
     #[serde(rename = "ca_file", deserialize_with = "authorities")]
     pub ca_certificates: Option<String>,

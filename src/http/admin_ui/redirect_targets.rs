@@ -10,9 +10,10 @@ use actix_web::{
 use super::{HOME, percent_encode};
 use crate::{http::endpoint::Endpoint, model::Role};
 
+pub(super) use crate::service::SIGN_IN_PATH;
+
 /// The page of agents.
 pub(super) const CHATS_PATH: &str = "/genesys/1/admin/ui/chats";
-pub(super) const SIGN_IN_PATH: &str = "/genesys/1/admin/ui/sign-in";
 
 /// The path patterns of the pages, and whether they allow GET. A static, because compiling a pattern is expensive and
 /// leaks the names of its segments.

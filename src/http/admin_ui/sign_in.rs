@@ -17,14 +17,18 @@ use super::{
 };
 use crate::{
     http::{ApiError, AppState, admin_api, body, middleware::real_ip::client_address},
-    service::BasicCredentials,
+    service::{Admin, BasicCredentials, SingleSignOn},
 };
 
 /// `GET /genesys/1/admin/ui/sign-in`
 pub(super) async fn show_sign_in(state: Data<AppState>, request: HttpRequest) -> PageResult {
     let query = body::parse_query(&state, &request)?;
-    let to = query.text("to").unwrap_or_default();
-    ok_page(&SignInPage::new(admin_api::admin_service(&state)?, to))
+    let admin = admin_api::admin_service(&state)?;
+    let page = SignInPage::new(admin, query.text("to").unwrap_or_default());
+    ok_page(&match query.text("message") {
+        Some("signed_out") if has_provider_sign_out(admin) => page.with_provider_sign_out(),
+        _ => page,
+    })
 }
 
 /// `POST /genesys/1/admin/ui/sign-in`
@@ -56,12 +60,23 @@ pub(super) async fn sign_out(
     payload: Payload,
 ) -> PageResult {
     Form::read(&state, &session, &request, payload).await?;
+    let admin = admin_api::admin_service(&state)?;
     if let Some(token) = session_token(&request) {
-        admin_api::admin_service(&state)?.sign_out(&token).await?;
+        admin.sign_out(&token).await?;
     }
-    let mut response = redirect_see_other(SIGN_IN_PATH);
+    let mut response = if session.is_single_sign_on() && has_provider_sign_out(admin) {
+        redirect_see_other(&format!("{SIGN_IN_PATH}?message=signed_out"))
+    } else {
+        redirect_see_other(SIGN_IN_PATH)
+    };
     remove_cookie(&mut response, session_cookie(&request, ""))?;
     Ok(response)
+}
+
+/// Whether users of single sign-on can sign out at the identity provider too.
+fn has_provider_sign_out(admin: &Admin) -> bool {
+    let single_sign_on = admin.single_sign_on();
+    single_sign_on.is_some_and(SingleSignOn::has_provider_sign_out)
 }
 
 /// The sign-in page with an error.

@@ -20,6 +20,8 @@ pub(super) struct SignInPage {
     problem: String,
     /// Whether any user has a password.
     has_passwords: bool,
+    /// Whether the user can sign out at the identity provider too.
+    has_provider_sign_out: bool,
     /// `None` if single sign-on is disabled.
     button: Option<SignInButton>,
 }
@@ -39,9 +41,18 @@ impl SignInPage {
             name: String::new(),
             problem: String::new(),
             has_passwords: admin.has_passwords(),
+            has_provider_sign_out: false,
             button: admin
                 .single_sign_on()
                 .map(|single_sign_on| SignInButton::new(single_sign_on, to)),
+        }
+    }
+
+    /// The page after a sign-out, with a link to sign out at the identity provider too.
+    pub(super) fn with_provider_sign_out(self) -> Self {
+        Self {
+            has_provider_sign_out: true,
+            ..self
         }
     }
 

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, http::StatusCode, web::Data};
 use secrecy::ExposeSecret;
 
 use super::{
-    PageResult,
+    PageResult, redirect_see_other,
     redirect_targets::{after_sign_in, is_safe_redirect},
     render,
     session_cookie::{
@@ -51,6 +51,21 @@ pub(super) async fn complete_sign_in(state: Data<AppState>, request: HttpRequest
     Ok(response)
 }
 
+/// `GET /genesys/1/admin/ui/sign-in/provider-sign-out`: a link, because forms can only lead to this site.
+pub(super) async fn sign_out_at_provider(
+    state: Data<AppState>,
+    request: HttpRequest,
+) -> PageResult {
+    let (admin, single_sign_on) = enabled(&state, &request)?;
+    if !single_sign_on.has_provider_sign_out() {
+        return Err(ApiError::NotFound(request.path().to_owned()).into());
+    }
+    match admin.provider_sign_out_url(single_sign_on).await {
+        Ok(url) => Ok(redirect_see_other(&url)),
+        Err(error) => failed_page(admin, "", error),
+    }
+}
+
 /// Single sign-on. Its routes do not exist if it is disabled.
 fn enabled<'a>(
     state: &'a AppState,
@@ -92,9 +107,9 @@ fn callback(query: &FormData) -> SignInCallback {
 fn failed_page(admin: &Admin, to: &str, error: SingleSignOnError) -> PageResult {
     let page = SignInPage::new(admin, to).with_problem(error.message(), String::new());
     let status = match error {
-        SingleSignOnError::Unavailable(_) | SingleSignOnError::InvalidResponse(_) => {
-            StatusCode::BAD_GATEWAY
-        }
+        SingleSignOnError::Unavailable(_)
+        | SingleSignOnError::InvalidResponse(_)
+        | SingleSignOnError::NoSignOut => StatusCode::BAD_GATEWAY,
         SingleSignOnError::UnexpectedCallback(_) | SingleSignOnError::Rejected { .. } => {
             StatusCode::UNAUTHORIZED
         }

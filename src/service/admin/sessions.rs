@@ -15,7 +15,9 @@ use tracing::info;
 use super::{Admin, AdminError, StoreOutage};
 use crate::{
     model::{Permission, Role, Timestamp},
-    service::{BasicCredentials, ServiceError, derived_key::derive_key},
+    service::{
+        BasicCredentials, ServiceError, derived_key::derive_key, single_sign_on::NAME_PREFIX,
+    },
     settings::MAX_USER_NAME_CHARACTERS,
 };
 
@@ -65,6 +67,12 @@ impl AdminSession {
     #[must_use]
     pub fn verify_form_token(&self, form_token: &str) -> bool {
         bool::from(self.form_token.as_bytes().ct_eq(form_token.as_bytes()))
+    }
+
+    /// Whether the user has signed in by single sign-on. Other names do not have the prefix.
+    #[must_use]
+    pub fn is_single_sign_on(&self) -> bool {
+        self.operator.starts_with(NAME_PREFIX)
     }
 
     /// Whether the role of the user permits this.

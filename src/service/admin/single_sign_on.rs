@@ -55,6 +55,21 @@ impl Admin {
         begun
     }
 
+    /// The URL at which the identity provider ends the session of the browser.
+    ///
+    /// # Errors
+    /// As [`Admin::begin_single_sign_on`]; [`SingleSignOnError::NoSignOut`].
+    pub async fn provider_sign_out_url(
+        &self,
+        single_sign_on: &SingleSignOn,
+    ) -> Result<String, SingleSignOnError> {
+        let url = single_sign_on.sign_out_url().await;
+        if let Err(error) = &url {
+            warn!(reason = %error, "sign-out at the identity provider unavailable");
+        }
+        url
+    }
+
     /// Completes the pending sign-in of a browser, which `cookie` contains, and creates a session. A callback that belongs
     /// to it counts as a failed sign-in of the client until it succeeds, which bounds the marks of completed sign-ins. Other
     /// callbacks are no guesses, and a page of another site can cause them, so they do not count.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use openidconnect::{DiscoveryError, IssuerUrl, core::CoreProviderMetadata};
+use openidconnect::{DiscoveryError, IssuerUrl, ProviderMetadataWithLogout};
 use tokio::{
     sync::Mutex,
     time::{Instant, timeout},
@@ -28,7 +28,7 @@ pub(super) struct Discovery {
 
 #[derive(Default)]
 struct State {
-    current: Option<(Arc<CoreProviderMetadata>, Instant)>,
+    current: Option<(Arc<ProviderMetadataWithLogout>, Instant)>,
     failure: Option<(String, Instant)>,
     refreshed_at: Option<Instant>,
 }
@@ -48,7 +48,7 @@ impl Discovery {
     pub(super) async fn metadata(
         &self,
         http: &ProviderHttp,
-    ) -> Result<Arc<CoreProviderMetadata>, SingleSignOnError> {
+    ) -> Result<Arc<ProviderMetadataWithLogout>, SingleSignOnError> {
         let mut state = self.state.lock().await;
         match &state.current {
             Some((metadata, at)) if at.elapsed() < MAX_AGE => Ok(Arc::clone(metadata)),
@@ -63,9 +63,9 @@ impl Discovery {
     /// As [`Discovery::metadata`].
     pub(super) async fn refresh(
         &self,
-        used: &Arc<CoreProviderMetadata>,
+        used: &Arc<ProviderMetadataWithLogout>,
         http: &ProviderHttp,
-    ) -> Result<Option<Arc<CoreProviderMetadata>>, SingleSignOnError> {
+    ) -> Result<Option<Arc<ProviderMetadataWithLogout>>, SingleSignOnError> {
         let mut state = self.state.lock().await;
         if let Some((metadata, _)) = &state.current
             && !Arc::ptr_eq(metadata, used)
@@ -84,13 +84,13 @@ impl Discovery {
         &self,
         state: &mut State,
         http: &ProviderHttp,
-    ) -> Result<Arc<CoreProviderMetadata>, SingleSignOnError> {
+    ) -> Result<Arc<ProviderMetadataWithLogout>, SingleSignOnError> {
         if let Some((reason, at)) = &state.failure
             && at.elapsed() < FAILURE_TTL
         {
             return Err(SingleSignOnError::Unavailable(reason.clone()));
         }
-        let request = CoreProviderMetadata::discover_async(self.issuer.clone(), http);
+        let request = ProviderMetadataWithLogout::discover_async(self.issuer.clone(), http);
         let result = match timeout(DISCOVERY_TIMEOUT, request).await {
             Ok(Ok(metadata)) => Ok(Arc::new(metadata)),
             Ok(Err(DiscoveryError::Response(_, _, reason))) => Err(reason),

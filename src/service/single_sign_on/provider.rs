@@ -5,11 +5,12 @@ use std::sync::Arc;
 use chrono::DateTime;
 use openidconnect::{
     AuthType, AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, ClientId,
-    ClientSecret, CsrfToken, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
-    RequestTokenError, Scope, SignatureVerificationError, TokenResponse,
+    ClientSecret, CsrfToken, IssuerUrl, LogoutRequest, Nonce, PkceCodeChallenge, PkceCodeVerifier,
+    PostLogoutRedirectUrl, ProviderMetadataWithLogout, RedirectUrl, RequestTokenError, Scope,
+    SignatureVerificationError, TokenResponse,
     core::{
         CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreIdToken, CoreIdTokenVerifier,
-        CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreTokenResponse,
+        CoreJwsSigningAlgorithm, CoreTokenResponse,
     },
 };
 use serde_json::{Map, Value};
@@ -23,6 +24,8 @@ use crate::{model::Timestamp, settings, tls_errors};
 
 /// The path of the callback, after `single_sign_on.public_url`.
 pub const CALLBACK_PATH: &str = "/genesys/1/admin/ui/sign-in/callback";
+/// The path of the sign-in page, to which the provider returns users who have signed out there.
+pub const SIGN_IN_PATH: &str = "/genesys/1/admin/ui/sign-in";
 /// The maximum number of concurrent exchanges of codes.
 const MAX_EXCHANGES: usize = 16;
 
@@ -44,6 +47,7 @@ pub(super) struct Provider {
     client_id: ClientId,
     client_secret: ClientSecret,
     redirect_url: RedirectUrl,
+    signed_out_url: PostLogoutRedirectUrl,
     scopes: Vec<Scope>,
     http: ProviderHttp,
     discovery: Discovery,
@@ -59,12 +63,15 @@ impl Provider {
         let issuer = IssuerUrl::new(settings.issuer.clone());
         let issuer = issuer.map_err(|error| format!("single_sign_on.issuer: {error}"))?;
         let redirect_url = RedirectUrl::new([&settings.public_url, CALLBACK_PATH].concat());
+        let signed_out_url =
+            PostLogoutRedirectUrl::new([&settings.public_url, SIGN_IN_PATH].concat());
+        let invalid_url = |error| format!("single_sign_on.public_url: {error}");
         let scopes = settings.scopes.iter().cloned().map(Scope::new);
         Ok(Self {
             client_id: ClientId::new(settings.client_id.clone()),
             client_secret: ClientSecret::new(settings.exposed_secret().to_owned()),
-            redirect_url: redirect_url
-                .map_err(|error| format!("single_sign_on.public_url: {error}"))?,
+            redirect_url: redirect_url.map_err(invalid_url)?,
+            signed_out_url: signed_out_url.map_err(invalid_url)?,
             scopes: scopes.collect(),
             http: ProviderHttp::new(settings),
             discovery: Discovery::new(issuer),
@@ -93,6 +100,22 @@ impl Provider {
             .add_scopes(self.scopes.iter().cloned())
             .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
         let (url, _, _) = request.url();
+        self.http.check_scheme(url.scheme())?;
+        Ok(url.into())
+    }
+
+    /// The URL at which the provider ends the session of the browser. It identifies this client, and no user: the tokens of
+    /// users are not stored.
+    ///
+    /// # Errors
+    /// As [`Provider::authorization_url`]; [`SingleSignOnError::NoSignOut`].
+    pub(super) async fn sign_out_url(&self) -> Result<String, SingleSignOnError> {
+        let metadata = self.discovery.metadata(&self.http).await?;
+        let endpoint = metadata.additional_metadata().end_session_endpoint.clone();
+        let request = LogoutRequest::from(endpoint.ok_or(SingleSignOnError::NoSignOut)?)
+            .set_client_id(self.client_id.clone())
+            .set_post_logout_redirect_uri(self.signed_out_url.clone());
+        let url = request.http_get_url();
         self.http.check_scheme(url.scheme())?;
         Ok(url.into())
     }
@@ -129,7 +152,7 @@ impl Provider {
 
     async fn request_token(
         &self,
-        metadata: &Arc<CoreProviderMetadata>,
+        metadata: &Arc<ProviderMetadataWithLogout>,
         code: String,
         secrets: &SignInSecrets,
     ) -> Result<CoreTokenResponse, SingleSignOnError> {
@@ -156,7 +179,7 @@ impl Provider {
     /// Verifies signature, issuer, audience, expiration and nonce of an ID token.
     fn verify(
         &self,
-        metadata: &CoreProviderMetadata,
+        metadata: &ProviderMetadataWithLogout,
         token: &CoreIdToken,
         nonce: &Nonce,
         now: Timestamp,
@@ -174,7 +197,7 @@ impl Provider {
         token.claims(&verifier, nonce).map(|_claims| ())
     }
 
-    fn client(&self, metadata: &CoreProviderMetadata) -> ConfiguredClient {
+    fn client(&self, metadata: &ProviderMetadataWithLogout) -> ConfiguredClient {
         let client = CoreClient::from_provider_metadata(
             metadata.clone(),
             self.client_id.clone(),

@@ -134,6 +134,7 @@ impl IdentityProvider {
                 .route("/keys", web::get().to(keys))
                 .route("/authorize", web::get().to(authorize))
                 .route("/token", web::post().to(token))
+                .route("/end-session", web::get().to(end_session))
         });
         let server = server.workers(1).disable_signals();
         let server = match tls {
@@ -203,6 +204,7 @@ async fn discover(shared: Data<Shared>, request: HttpRequest) -> HttpResponse {
         "authorization_endpoint": format!("{issuer}/authorize"),
         "token_endpoint": format!("{issuer}/token"),
         "jwks_uri": format!("{issuer}/keys"),
+        "end_session_endpoint": format!("{issuer}/end-session"),
         "response_types_supported": ["code"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256", "ES256"],
@@ -252,6 +254,26 @@ async fn authorize(shared: Data<Shared>, query: Query<Parameters>) -> HttpRespon
     }
     let location = (LOCATION, target.as_str());
     HttpResponse::Found().insert_header(location).finish()
+}
+
+/// The sign-out, which the user confirms by a link.
+async fn end_session(
+    shared: Data<Shared>,
+    request: HttpRequest,
+    query: Query<Parameters>,
+) -> HttpResponse {
+    shared.count(&request, |_| None).await;
+    let target = query.get("post_logout_redirect_uri");
+    let target = target.filter(|target| target.ends_with("/genesys/1/admin/ui/sign-in"));
+    let is_valid = query.get("client_id").is_some_and(|id| id == CLIENT_ID) && query.len() == 2;
+    match target {
+        Some(target) if is_valid => {
+            let page =
+                format!("<!doctype html><title>Logout</title><a href=\"{target}\">Log out</a>");
+            HttpResponse::Ok().content_type("text/html").body(page)
+        }
+        _ => HttpResponse::BadRequest().body(format!("{query:?}")),
+    }
 }
 
 /// Whether the client authenticates with its credentials: in the body if the document says so, or else by HTTP Basic, in

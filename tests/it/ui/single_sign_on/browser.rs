@@ -22,14 +22,18 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// The console at a host name of its own.
+    /// The console at a host name of its own, with an admin password.
     async fn start() -> Self {
+        Self::start_with(&ADMIN_SETTINGS).await
+    }
+
+    async fn start_with(others: &[(&str, &str)]) -> Self {
         let provider = IdentityProvider::start();
         let port = free_port();
         let origin = format!("http://switchboard.test:{port}");
         let listen = format!("127.0.0.1:{port}");
         let single_sign_on = settings(&provider.issuer);
-        let mut all = ADMIN_SETTINGS.to_vec();
+        let mut all = others.to_vec();
         all.extend(
             single_sign_on
                 .iter()
@@ -66,8 +70,73 @@ async fn a_user_signs_in_by_the_button_and_signs_out() {
     assert_eq!(browser.path().await, path, "the requested page");
     browser.press("Sign out").await;
     browser.field("Password").await;
+    let text = browser.text().await;
+    assert!(!text.contains("Sign out at"), "{text}");
     browser.goto(&fixture.url("")).await;
     browser.field("Password").await;
+}
+
+#[tokio::test]
+async fn a_user_signs_out_at_the_provider_too() {
+    let settings = [
+        ADMIN_SETTINGS[0],
+        ("single_sign_on.provider_sign_out", "true"),
+    ];
+    let fixture = Fixture::start_with(&settings).await;
+    let browser = Browser::open().await;
+    browser.goto(&fixture.url("")).await;
+    browser.follow("Sign in with Example Login").await;
+    browser.wait_for_text("Continue").await;
+    browser.follow("Continue").await;
+    browser.wait_for_text("Signed in as sso:ann").await;
+    browser.press("Sign out").await;
+    browser
+        .wait_for_text("You are signed out of Switchboard.")
+        .await;
+    inspect_page(&browser, "signed-out").await;
+    browser
+        .follow("Sign out at the identity provider too")
+        .await;
+    browser.wait_for_text("Log out").await;
+    assert_eq!(fixture.provider.requests("/end-session"), 1);
+    browser.follow("Log out").await;
+    browser.field("Password").await;
+    let text = browser.text().await;
+    assert!(!text.contains("signed out"), "{text}");
+    // The document is cached, so this is another replica.
+    let fixture = Fixture::start_with(&settings).await;
+    fixture.provider.state().document = json!({"end_session_endpoint": null});
+    let path = "/sign-in/provider-sign-out";
+    browser.goto(&fixture.url(path)).await;
+    browser
+        .wait_for_text("The identity provider does not offer to sign out.")
+        .await;
+    fixture.provider.state().document = json!({});
+    let without = Fixture::start().await;
+    browser.goto(&without.url(path)).await;
+    browser.wait_for_text("404").await;
+}
+
+#[tokio::test]
+async fn the_sign_in_page_without_passwords_passes_the_accessibility_checks() {
+    let fixture = Fixture::start_with(&[]).await;
+    let browser = Browser::open().await;
+    browser.goto(&fixture.url("")).await;
+    browser.wait_for_text("Sign in with Example Login").await;
+    let text = browser.text().await;
+    assert!(
+        !text.contains("Password") && !text.contains("password"),
+        "{text}"
+    );
+    inspect_page(&browser, "sign-in-without-passwords").await;
+    fixture.provider.state().is_denied = true;
+    browser.follow("Sign in with Example Login").await;
+    browser.wait_for_text("Continue").await;
+    browser.follow("Continue").await;
+    browser
+        .wait_for_text("The identity provider has rejected the sign-in")
+        .await;
+    inspect_page(&browser, "rejected-sign-in").await;
 }
 
 #[tokio::test]
