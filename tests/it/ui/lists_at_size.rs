@@ -127,13 +127,16 @@ const LISTS: [&str; 7] = [
 
 async fn pages_fit_on_phones_and_in_the_dark(fixture: &LargeFixture, browser: &Browser) {
     for list in LISTS {
-        browser
-            .goto(&fixture.app.url(&format!("{HOME}{list}")))
-            .await;
+        let url = fixture.app.url(&format!("{HOME}{list}"));
+        browser.goto(&url).await;
         for scheme in ["light", "dark"] {
             browser.set_color_scheme(scheme).await;
             for (width, height) in [(390, 844), (640, 512), (1280, 900)] {
                 browser.resize(width, height).await;
+                if width < 700 {
+                    browser.goto(&url).await;
+                    assert_menu_is_one_row(browser, list).await;
+                }
                 browser.inspect(&format!("{list}, {scheme}, {width}")).await;
             }
         }
@@ -142,6 +145,17 @@ async fn pages_fit_on_phones_and_in_the_dark(fixture: &LargeFixture, browser: &B
         assert_eq!(browser.run(regions).await, true, "{list}");
     }
     browser.set_color_scheme("light").await;
+}
+
+/// The menu of a small screen scrolls, and shows the current page.
+async fn assert_menu_is_one_row(browser: &Browser, list: &str) {
+    let script = "const nav = document.querySelector('header nav'), link = nav.querySelector('[aria-current]'); \
+                  const outer = nav.getBoundingClientRect(), inner = link.getBoundingClientRect(); \
+                  return [document.querySelector('header').offsetHeight, \
+                  inner.left >= outer.left - 1 && inner.right <= outer.right + 1]";
+    let found = browser.run(script).await;
+    assert!(found[0].as_i64() < Some(140), "{list}: {found}");
+    assert_eq!(found[1], true, "{list}");
 }
 
 async fn tables_scroll_and_sort_with_the_keyboard(fixture: &LargeFixture, browser: &Browser) {

@@ -11,6 +11,10 @@ function formatTimes(root) {
 }
 formatTimes(document);
 
+// On a narrow screen the menu scrolls.
+const currentPage = document.querySelector(".top nav [aria-current]");
+if (currentPage) currentPage.closest("nav").scrollLeft = currentPage.offsetLeft - 48;
+
 // Live content: the server sends escaped HTML for each part, rendered from the same template as the page.
 for (const live of document.querySelectorAll("[data-live]")) {
   const pause = document.querySelector(`[data-pause="${live.id}"]`);
