@@ -41,7 +41,8 @@ docs:
 
 # The screenshots of the console in docs/pages.
 pictures: tools-test
-	SWITCHBOARD_WRITE_DOCS=1 cargo test --locked --test it -- ui::browser::on_two_replicas a_customer_and_an_agent_talk an_operator_tests_resumes
+	SWITCHBOARD_WRITE_DOCS=1 cargo test --locked --test it -- ui::browser::on_two_replicas ui::overview ui::match_explanation \
+		a_customer_and_an_agent_talk an_operator_tests_resumes
 
 # Checks chart, alerts, dashboard, Dockerfile and scripts, without a container engine or a cluster.
 lint-deploy:
