@@ -33,6 +33,7 @@ mod cleanup;
 mod comet;
 mod connection;
 mod consistency_check;
+mod creation;
 mod deployment_stats;
 mod expiration;
 mod group_sync;

@@ -5,7 +5,9 @@ use redis::{FromRedisValue, ParsingError, Value};
 use super::binaries::parse_descriptor;
 use crate::model::{Description, Revision, StoreError, Timestamp};
 
-/// The reply of a script: a status number, which the header of each script documents, and texts.
+/// The reply of a script: a status number, which the header of each script documents, and texts. A script may return a
+/// status without texts as a number instead of an array, which takes Redis less time; a number that is not a status is a
+/// revision, and means success.
 #[derive(Debug)]
 pub(super) enum ScriptReply {
     /// 0: the operation does not apply. Nothing changed.
@@ -25,6 +27,8 @@ pub(super) enum ScriptReply {
 }
 
 impl ScriptReply {
+    const MAX_STATUS: i64 = 6;
+
     /// The error for a reply that the called script does not document.
     pub(super) fn unexpected(self) -> StoreError {
         StoreError::Bug(format!("unexpected script reply {self:?}"))
@@ -33,7 +37,14 @@ impl ScriptReply {
 
 impl FromRedisValue for ScriptReply {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        let mut parts = Vec::<Value>::from_redis_value(value)?.into_iter();
+        let parts = match value {
+            Value::Int(number) if number > Self::MAX_STATUS => {
+                return Ok(Self::Done(vec![number.to_string()]));
+            }
+            Value::Int(_) => vec![value],
+            array => Vec::<Value>::from_redis_value(array)?,
+        };
+        let mut parts = parts.into_iter();
         let number = parts.next().map(i64::from_redis_value).transpose()?;
         let texts = parts
             .map(Option::<String>::from_redis_value)

@@ -50,7 +50,7 @@ pub(super) static CLEAR: LazyLock<LuaScript> =
     LazyLock::new(|| with_revision(&[include_str!("scripts/clear.lua")]));
 /// Records that a storage is watched.
 pub(super) static WATCH: LazyLock<LuaScript> =
-    LazyLock::new(|| LuaScript::new(include_str!("scripts/watch.lua")));
+    LazyLock::new(|| with_clock(&[include_str!("scripts/watch.lua")]));
 /// Changes the expiration of a service and of its resources.
 pub(super) static SET_END: LazyLock<LuaScript> = LazyLock::new(|| {
     with_service_events(&[

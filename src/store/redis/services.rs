@@ -7,20 +7,18 @@ use redis::{Cmd, cmd};
 use tracing::{debug, warn};
 
 use super::{
-    MAX_ATTEMPTS, OWNED_TTL_MARGIN, RedisStore,
-    binaries::field_and_value,
-    conflict,
+    MAX_ATTEMPTS, RedisStore, conflict,
+    creation::Creation,
     expiration::EndChange,
     keys::{self, Field, OwnedResource},
-    millis,
     script_reply::{self, ScriptReply, revision_of},
-    scripts::{CREATE, CREATE_WITH_EVENT, DELETE, DELETE_WITH_EVENT, evalsha},
+    scripts::{DELETE, DELETE_WITH_EVENT, evalsha},
     storage::condition_argument,
 };
 use crate::{
     model::{
-        Binary, CreateResult, Description, NewService, ServiceId, StoreError, Timestamp,
-        WriteCondition, WriteResult, binaries, webhook::EventType,
+        CreateResult, Description, NewService, ServiceId, StoreError, Timestamp, WriteCondition,
+        WriteResult,
     },
     store::{ServiceStore, webhook_hub::Outbox},
 };
@@ -34,80 +32,19 @@ const OUTBOX_CHECK_DELAY: Duration = Duration::from_secs(10);
 #[async_trait]
 impl ServiceStore for RedisStore {
     async fn create(&self, service: NewService) -> Result<CreateResult, StoreError> {
-        let hook = subscription_of(&service);
+        let Creation {
+            command,
+            schedule,
+            has_event,
+            claim,
+        } = self.creation(&service)?;
         let NewService { id, end, data, .. } = service;
-        let binaries: Vec<Binary> = binaries(&data).cloned().collect();
-        let blobs = binaries
-            .iter()
-            .map(|binary| self.keys.blob(&id, &binary.blob));
-        let mut keys = vec![self.keys.service(&id), self.keys.owned(&id)];
-        keys.extend(blobs);
-        let blobs = binaries
-            .iter()
-            .map(|binary| keys::owned_blob_field(&binary.blob));
-        let booking = service.booking.iter();
-        let booking = booking.map(|booking| keys::owned_booking_field(&booking.group, &booking.id));
-        let hook_field = hook.as_ref();
-        let hook_field =
-            hook_field.map(|hook| keys::owned_webhook_field(hook, &service.definition));
-        let owned: Vec<String> = blobs.chain(booking).chain(hook_field).collect();
-        if owned.is_empty() && !id.is_custom() {
-            keys.truncate(1);
-        }
-        let has_event = !service.is_pending
-            && service
-                .webhook
-                .is_some_and(|webhook| webhook.events.contains(EventType::ServiceCreated));
-        let mut script = &CREATE;
-        if has_event {
-            keys.push(self.keys.events(&id));
-            script = &CREATE_WITH_EVENT;
-        }
-        let mut create = evalsha(script, &keys);
-        create.arg(self.redis.now()?.millis());
-        create.arg(service.created.millis()).arg(end.millis());
-        create.arg(millis(OWNED_TTL_MARGIN));
-        let event = hook.as_deref().filter(|_| has_event);
-        create.arg(event.unwrap_or_default());
-        create.arg(event.map_or("", |_| id.as_str()));
-        create.arg(owned.len()).arg(&owned);
-        create.arg(u8::from(id.is_custom()));
-        for binary in &binaries {
-            create.arg(binary.chunks());
-        }
-        create.arg(keys::DEFINITION).arg(service.definition);
-        if let Some(user) = service.gms_user {
-            create.arg(keys::GMS_USER).arg(user);
-        }
-        if let Some(hook) = &hook {
-            create.arg(keys::HOOK).arg(hook);
-        }
-        let mut claim = None;
-        if let Some((key, stored)) = service.idempotency {
-            let key = claim.insert(self.keys.idempotency_key(&key));
-            create.arg(keys::CLAIM).arg(&*key);
-            create.arg(keys::RESPONSE).arg(stored);
-        }
-        if !binaries.is_empty() && id.is_storage_area() {
-            create.arg(keys::HAS_RESOURCES).arg("1");
-        }
-        for (name, value) in &data {
-            create.arg(&field_and_value(name, value)?);
-        }
         // It is returned if a custom id is in use.
         let data = if id.is_custom() { data } else { Vec::new() };
-        // A service with a number is in the cleanup index since it was booked.
-        let schedule = if hook.is_some() {
-            Some(self.schedule_outbox_check(&id, end)?)
-        } else if binaries.is_empty() {
-            None
-        } else {
-            Some(self.schedule_cleanup_soon(&id)?)
-        };
         let list = self.add_listing(&id, end);
         let reply = self
             .redis
-            .with_cleanup_index_and_listing(schedule, list, create)
+            .with_cleanup_index_and_listing(schedule, list, command)
             .await?;
         match reply {
             ScriptReply::Done(leftover) => {
@@ -324,14 +261,4 @@ impl RedisStore {
         add.arg(self.redis.now()?.millis()).arg(id.as_str());
         Ok(add)
     }
-}
-
-/// The field `_hook` of a service with a webhook.
-fn subscription_of(service: &NewService) -> Option<String> {
-    let code = service.webhook?.code();
-    Some(if service.is_pending {
-        [keys::PENDING_HOOK, &code].concat()
-    } else {
-        code
-    })
 }

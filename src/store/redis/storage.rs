@@ -20,7 +20,7 @@ use super::{
 use crate::{
     model::{
         Binary, Changes, KeyName, ReadAll, Revisions, ServiceId, StorageContents, StorageRead,
-        StoreError, StoredKind, Timestamp, WriteCondition, WriteResult, binaries,
+        StoreError, StoredKind, WriteCondition, WriteResult, binaries,
     },
     store::{REPLACED_TTL, StorageStore},
 };
@@ -116,10 +116,9 @@ impl StorageStore for RedisStore {
     }
 
     async fn watch(&self, ids: &[ServiceId], ttl: Duration) -> Result<(), StoreError> {
-        let until = self.redis.now()?.after(ttl).millis();
         let watch = |id| {
             let mut watch = evalsha(&WATCH, &[self.keys.service(id)]);
-            watch.arg(until).arg(self.keys.chat_channel());
+            watch.arg(millis(ttl)).arg(self.keys.chat_channel());
             watch
         };
         let replies = self.query_each::<u64>(ids.iter().map(watch).collect());
@@ -133,8 +132,6 @@ impl StorageStore for RedisStore {
     ) -> Result<WriteResult, StoreError> {
         let mut clear = evalsha(&CLEAR, &[self.keys.service(id)]);
         clear.arg(condition_argument(condition));
-        // While the time is unknown, a notification too many does no harm.
-        clear.arg(self.redis.now().map_or(0, Timestamp::millis));
         match self.redis.query_replicated(&clear).await? {
             ScriptReply::Done(reply) => self.stored(id, reply).await,
             ScriptReply::Refused(_) => Ok(WriteResult::ServiceNotFound),
@@ -245,17 +242,20 @@ impl RedisStore {
             &WRITE
         };
         let mut write = evalsha(script, &keys);
-        write.arg(self.max_keys).arg(millis(OWNED_TTL_MARGIN));
-        let ttl = ttl.map(|ttl| millis(ttl).to_string());
-        write.arg(ttl.unwrap_or_default()).arg(&known.claim);
-        write.arg(millis(REPLACED_TTL));
+        write.arg(self.max_keys);
+        write.arg(set.len()).arg(&set);
+        write.arg(touched.len()).arg(&touched);
         let condition = &changes.condition;
         let names = if condition.names_are_new { "*" } else { "" };
-        write.arg([names, &condition_argument(condition)].concat());
-        write.arg(self.redis.now()?.millis());
-        write.arg(touched.len()).arg(&touched);
+        let condition = [names, &condition_argument(condition)].concat();
+        if condition.is_empty() && ttl.is_none() && removed.is_empty() && keys.len() == 1 {
+            return Ok(write);
+        }
+        let ttl = ttl.map(|ttl| millis(ttl).to_string());
+        write.arg(condition).arg(ttl.unwrap_or_default());
+        write.arg(&known.claim).arg(millis(OWNED_TTL_MARGIN));
+        write.arg(millis(REPLACED_TTL));
         write.arg(removed.len()).arg(&removed);
-        write.arg(set.len()).arg(&set);
         write.arg(new_binaries.len());
         for binary in new_binaries {
             write

@@ -1,6 +1,6 @@
 -- Removes all keys of the storage of an active service.
 -- KEYS    1 svc:{id}
--- ARGV    1 '' or the revisions of which one must be the current one   2 now (ms)
+-- ARGV    1 '' or the revisions of which one must be the current one
 -- returns {1, revision, descriptor, ...} the descriptors of the removed binaries | {0} no such service
 --         {6, revision} the condition of ARGV[1] is not met
 -- cost    O(keys of the service)
@@ -37,7 +37,7 @@ if is_changed then -- after the removal, so this succeeds even if memory is full
   replaced[2] = revision + 1
   redis.call('HSET', KEYS[1], '_rev', revision + 1)
   if state[3] then
-    notify(state[3], ARGV[2])
+    notify(state[3])
   end
 end
 return replaced

@@ -15,10 +15,10 @@ local function is_listed(revision, revisions)
   return revisions == '' or string.find(revisions, string.format(' %.0f ', revision), 1, true) ~= nil
 end
 
--- Notifies watchers of a change, if the field `_watch` says that the storage is watched at the time `now` (ms).
-local function notify(watch, now)
+-- Notifies watchers of a change, if the field `_watch` says that the storage is watched now.
+local function notify(watch)
   local watched_until, channel = string.match(watch, '^(%d+) (.+)$')
-  if tonumber(watched_until) > tonumber(now) then
+  if tonumber(watched_until) > redis.call('TIME')[1] * 1000 then
     -- Without the right to publish, watchers find the change when they poll.
     redis.pcall('PUBLISH', channel, KEYS[1])
   end
