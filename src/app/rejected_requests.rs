@@ -88,7 +88,8 @@ async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
         let respond = |date: &str| reject.response(rejection, date);
         if connection.replace_bare_response(respond) {
             log(rejection, error);
-            drop(timeout(disconnect_timeout, close(connection)).await);
+            // On the heap, because it is rare and the task has room for it as long as the connection is open.
+            drop(Box::pin(timeout(disconnect_timeout, close(connection))).await);
         }
     }
     result

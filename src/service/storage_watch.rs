@@ -115,7 +115,8 @@ impl StorageWatcher {
         let read = match self.first.take() {
             Some(event) => Ok(Some(event)),
             None if mem::take(&mut self.must_read) => {
-                match time::timeout_at(until, self.read(false)).await {
+                // On the heap, because a watcher waits most of the time.
+                match time::timeout_at(until, Box::pin(self.read(false))).await {
                     Ok(read) => read,
                     Err(_elapsed) => {
                         self.must_read = true;

@@ -122,6 +122,8 @@ fn events(
     stream: ChatStream,
     readiness: Readiness,
 ) -> impl Stream<Item = Result<web::Bytes, Infallible>> {
+    // On the heap, because the future below contains what it captures and what it returns.
+    let stream = Box::new(stream);
     stream::unfold(Some((stream, readiness)), |state| async move {
         let (mut stream, readiness) = state?;
         let (bytes, goes_on) = loop {

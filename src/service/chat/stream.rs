@@ -35,7 +35,6 @@ pub enum ChatStreamItem {
 /// A stream of events. Each is read from the store after the position of the previous one.
 pub struct ChatStream {
     services: Services,
-    id: ServiceId,
     action: ChatAction,
     position: u64,
     listener: ChangeListener,
@@ -76,7 +75,6 @@ impl Services {
         };
         Ok(Some(ChatStream {
             services: self.clone(),
-            id: id.clone(),
             action,
             position,
             listener,
@@ -114,26 +112,8 @@ impl ChatStream {
     /// Waits for the next item. While the store fails there are only heartbeats.
     pub async fn next(&mut self) -> ChatStreamItem {
         let until = time::Instant::now() + self.heartbeat;
-        let read = match self.first.take() {
-            Some(chat) => Some(Ok(Some(chat))),
-            None if mem::take(&mut self.must_read) => Some(self.read().await),
-            None => None,
-        };
-        match read {
-            Some(Ok(Some(chat))) if !chat.events.is_empty() => {
-                self.position = chat.position();
-                self.must_read = !chat.is_complete() || chat.has_ended();
-                return ChatStreamItem::Events(chat);
-            }
-            Some(Ok(Some(chat))) if chat.has_ended() => return ChatStreamItem::Ended,
-            Some(Ok(None)) => return ChatStreamItem::Ended,
-            Some(Err(error)) => {
-                debug!(id = %self.id.redacted(), %error, "chat not read, retrying");
-                time::sleep(retry_delay()).await;
-                self.must_read = true;
-                return ChatStreamItem::Heartbeat;
-            }
-            Some(Ok(Some(_))) | None => {}
+        if let Some(item) = self.read_item().await {
+            return item;
         }
         // The next call reads, so that the caller can end the stream first.
         self.must_read = true;
@@ -143,11 +123,39 @@ impl ChatStream {
         }
     }
 
+    /// The next item without a wait for changes, so that nothing that was read takes memory during that wait.
+    async fn read_item(&mut self) -> Option<ChatStreamItem> {
+        let read = match self.first.take() {
+            Some(chat) => Some(Ok(Some(chat))),
+            None if mem::take(&mut self.must_read) => Some(self.read().await),
+            None => None,
+        };
+        match read {
+            Some(Ok(Some(chat))) if !chat.events.is_empty() => {
+                self.position = chat.position();
+                self.must_read = !chat.is_complete() || chat.has_ended();
+                Some(ChatStreamItem::Events(chat))
+            }
+            Some(Ok(Some(chat))) if chat.has_ended() => Some(ChatStreamItem::Ended),
+            Some(Ok(None)) => Some(ChatStreamItem::Ended),
+            Some(Err(error)) => {
+                debug!(id = %self.listener.id().redacted(), %error, "chat not read, retrying");
+                time::sleep(retry_delay()).await;
+                self.must_read = true;
+                Some(ChatStreamItem::Heartbeat)
+            }
+            Some(Ok(Some(_))) | None => None,
+        }
+    }
+
     /// Reads the events after the position; `None` if the service has ended.
     async fn read(&self) -> Result<Option<Box<Chat>>, StoreError> {
         let store = &self.services.context.store;
         let window = ChatWindow::After(self.position);
-        match store.update_chat(&self.id, &self.action, window).await? {
+        match store
+            .update_chat(self.listener.id(), &self.action, window)
+            .await?
+        {
             ChatReply::Chat(_, chat) => Ok(Some(chat)),
             ChatReply::ServiceNotFound | ChatReply::NotStarted(_) => Ok(None),
         }

@@ -81,6 +81,8 @@ fn events(
     watcher: StorageWatcher,
     readiness: Readiness,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    // On the heap, because the future below contains what it captures and what it returns.
+    let watcher = Box::new(watcher);
     let parts = stream::unfold(Some((watcher, readiness)), |state| async move {
         let (mut watcher, readiness) = state?;
         let (part, goes_on) = loop {

@@ -70,7 +70,9 @@ impl Node {
             deadpool_redis::PoolError::Backend(error) => store_error(&error),
             other => StoreError::Unavailable(other.to_string()),
         };
-        let mut connection = self.pool.get().await.map_err(unavailable)?;
+        // On the heap: it can open a connection, and its 7 KB would be part of every read of all keys of a service.
+        let connection = Box::pin(self.pool.get()).await;
+        let mut connection = connection.map_err(unavailable)?;
         let reply: RedisResult<Value> = command.query_async(&mut connection).await;
         if reply.as_ref().err().is_some_and(is_noscript)
             && load_scripts(&mut connection).await.is_ok()
