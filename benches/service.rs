@@ -66,9 +66,9 @@
 //! **Telemetry** is reading one key with metrics, request log and traces disabled, with the defaults and
 //! 1 % traced, and with a log line for every request; nine alternating rounds.
 //!
-//! **Streams** are 10,000 event streams of chats on one process: the memory of each, the CPU time while nothing happens,
-//! the time from a message to its event, and reading one key on a service with and on one without streams. Their client
-//! shares the machine.
+//! **Streams** are 10,000 event streams of chats on one process, and 10,000 watchers of storages: the memory of each, the
+//! CPU time while nothing happens, the time from a change to its event, and reading one key on a service with and on one
+//! without streams; and the memory of event streams of actix-web alone. Their client shares the machine.
 //!
 //! **Webhooks** are the events of 50,000 services that end in the same second, delivered to a receiver on a thread of the
 //! benchmark that responds at once, and the effect on readers.

@@ -14,7 +14,10 @@ use tokio::{
 };
 
 use crate::{
-    Result, print_line,
+    Result,
+    baseline::Ceiling,
+    print_line,
+    process::Process,
     rounds::Measured,
     servers::{FORM, Redis, Service},
     setup::Setup,
@@ -22,7 +25,7 @@ use crate::{
     targets::{Ratios, Target},
 };
 
-/// Open streams, each of a chat of its own.
+/// Open streams, each of a chat or a storage of its own.
 const STREAMS: usize = 10_000;
 /// Changes whose events are timed.
 const CHANGES: usize = 1_000;
@@ -35,6 +38,36 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Rounds of reading one key.
 const READ_ROUNDS: usize = 7;
 const KIB_PER_MIB: f64 = 1024.0;
+
+/// A kind of streams.
+struct Kind {
+    name: &'static str,
+    /// The configured service of each stream.
+    definition: &'static str,
+    /// The request after the creation, if there is one.
+    start: Option<&'static str>,
+    stream: &'static str,
+    /// The request that changes what a stream shows, and its form, whose value is in the event.
+    change: (&'static str, &'static str),
+}
+
+const CHANGED: &str = "changed";
+
+const CHATS: Kind = Kind {
+    name: "streams of chats",
+    definition: "chat",
+    start: Some("/ixn/chat"),
+    stream: "/ixn/chat/events",
+    change: ("/ixn/chat/send", "message=changed"),
+};
+
+const STORAGES: Kind = Kind {
+    name: "watchers of storages",
+    definition: "store",
+    start: None,
+    stream: "/storage",
+    change: ("/storage", "Name=changed"),
+};
 
 /// Measures and prints the results.
 ///
@@ -49,24 +82,43 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     )?;
     let catalog = catalog.display().to_string();
     let settings = [("SWITCHBOARD__CATALOG__FILE", catalog.as_str())];
-    let redis = Redis::start(setup.directory()).await?;
-    let service = Service::start_with(&redis, setup.directory(), &settings).await?;
-    let chats: Vec<String> = stream::iter(0..STREAMS)
-        .map(|_| start_chat(&service))
+    let bare = measure_bare(setup).await?;
+    print_line(&format!(
+        "\nStreams without events of actix-web alone: memory of each, with its connection, {bare:.1} KiB"
+    ))?;
+    for kind in [&CHATS, &STORAGES] {
+        let redis = Redis::start(setup.directory()).await?;
+        let service = Service::start_with(&redis, setup.directory(), &settings).await?;
+        let streams = measure(kind, &service, &redis).await?;
+        read_beside(setup, kind, &service, &redis).await?;
+        drop(streams);
+    }
+    Ok(())
+}
+
+/// The memory of a stream of actix-web in KiB.
+async fn measure_bare(setup: &Setup) -> Result<f64> {
+    let ceiling = Ceiling::start(setup.directory()).await?;
+    let without = ceiling.process.resident()?;
+    let all = open_all(ceiling.address, vec!["1/events".to_owned(); STREAMS]).await?;
+    memory_of_each(&ceiling.process, without, &all).await
+}
+
+/// Opens the streams of a kind, measures them and prints the results.
+async fn measure(kind: &Kind, service: &Service, redis: &Redis) -> Result<Vec<EventStream>> {
+    let ids: Vec<String> = stream::iter(0..STREAMS)
+        .map(|_| create(service, kind))
         .buffer_unordered(CONCURRENCY)
         .try_collect()
         .await?;
     let without = service.process.resident()?;
-    let mut streams: Vec<EventStream> = stream::iter(&chats)
-        .map(|chat| EventStream::open(service.address, format!("{chat}/ixn/chat/events")))
-        .buffered(CONCURRENCY)
-        .try_collect()
-        .await?;
-    sleep(Duration::from_secs(3)).await;
-    let memory = (service.process.resident()? - without) * KIB_PER_MIB / count(STREAMS);
-    let idle = idle_cpu(&service, &redis).await?;
-    let times = time_changes(&service, &chats, &mut streams).await?;
-    let mut table = Table::new(1, &["10,000 streams of chats", ""]);
+    let paths = ids.iter().map(|id| format!("{id}{}", kind.stream));
+    let mut streams = open_all(service.address, paths.collect()).await?;
+    let memory = memory_of_each(&service.process, without, &streams).await?;
+    let idle = idle_cpu(service, redis).await?;
+    let times = time_changes(service, kind, &ids, &mut streams).await?;
+    let title = format!("{STREAMS} {}", kind.name);
+    let mut table = Table::new(1, &[&title, ""]);
     for (what, value) in [
         (
             "memory of each, with its connection",
@@ -75,31 +127,45 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         ("idle: CPU of the service", format!("{:.1} %", idle.0)),
         ("idle: CPU of Redis", format!("{:.1} %", idle.1)),
         (
-            "message to event, p50",
+            "change to event, p50",
             format!("{:.1} ms", percentile(&times, 50)),
         ),
         (
-            "message to event, p99",
+            "change to event, p99",
             format!("{:.1} ms", percentile(&times, 99)),
         ),
     ] {
         table.add(vec![what.to_owned(), value]);
     }
     print_line(&format!(
-        "\nStreams: {CHANGES} messages, one at a time.\n{}",
+        "\nStreams: {CHANGES} changes, one at a time.\n{}",
         table.text()
     ))?;
-    read_beside(setup, &service, &redis).await
+    Ok(streams)
+}
+
+async fn open_all(address: SocketAddr, paths: Vec<String>) -> Result<Vec<EventStream>> {
+    stream::iter(paths)
+        .map(|path| EventStream::open(address, path))
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await
+}
+
+/// The memory in KiB that a process has in addition to that `without` the streams, for each of them.
+async fn memory_of_each(process: &Process, without: f64, streams: &[EventStream]) -> Result<f64> {
+    sleep(Duration::from_secs(3)).await;
+    Ok((process.resident()? - without) * KIB_PER_MIB / count(streams.len()))
 }
 
 /// Reading one key on the service with the streams and on one without, alternating.
-async fn read_beside(setup: &Setup, service: &Service, redis: &Redis) -> Result<()> {
+async fn read_beside(setup: &Setup, kind: &Kind, service: &Service, redis: &Redis) -> Result<()> {
     let other_redis = Redis::start(setup.directory()).await?;
     let other = Service::start(&other_redis, setup.directory()).await?;
     let mut rows = Vec::new();
     for (by, service, redis) in [
-        ("without streams", &other, &other_redis),
-        ("with 10,000 streams", service, redis),
+        ("no streams", &other, &other_redis),
+        (kind.name, service, redis),
     ] {
         let id = service.create("FirstName=Jane").await?;
         let request = service.read_first_name(&id);
@@ -127,10 +193,12 @@ async fn read_beside(setup: &Setup, service: &Service, redis: &Redis) -> Result<
     Measured::check(rows.iter())
 }
 
-/// Creates a service and starts its chat; returns the id.
-async fn start_chat(service: &Service) -> Result<String> {
-    let id = service.create_named("chat", "").await?;
-    post(service, &format!("{id}/ixn/chat"), "").await?;
+/// Creates what a stream shows; returns the id of the service.
+async fn create(service: &Service, kind: &Kind) -> Result<String> {
+    let id = service.create_named(kind.definition, "").await?;
+    if let Some(start) = kind.start {
+        post(service, &format!("{id}{start}"), "").await?;
+    }
     Ok(id)
 }
 
@@ -156,18 +224,20 @@ async fn idle_cpu(service: &Service, redis: &Redis) -> Result<(f64, f64)> {
     Ok((percent(after.0, before.0), percent(after.1, before.1)))
 }
 
-/// The sorted times in milliseconds from before a message is sent until its event has arrived.
+/// The sorted times in milliseconds from before a change is sent until its event has arrived.
 async fn time_changes(
     service: &Service,
-    chats: &[String],
+    kind: &Kind,
+    ids: &[String],
     streams: &mut [EventStream],
 ) -> Result<Vec<f64>> {
     let mut times = Vec::with_capacity(CHANGES);
-    for (chat, stream) in chats.iter().zip(streams).take(CHANGES) {
+    let (path, form) = kind.change;
+    for (id, stream) in ids.iter().zip(streams).take(CHANGES) {
         stream.discard_received()?;
         let started = Instant::now();
-        post(service, &format!("{chat}/ixn/chat/send"), "message=changed").await?;
-        stream.wait_for("changed").await?;
+        post(service, &format!("{id}{path}"), form).await?;
+        stream.wait_for(CHANGED).await?;
         times.push(started.elapsed().as_secs_f64() * 1_000.0);
     }
     times.sort_by(f64::total_cmp);
@@ -191,7 +261,10 @@ impl EventStream {
     /// Opens the stream and reads its beginning.
     async fn open(address: SocketAddr, path: String) -> Result<Self> {
         let mut stream = Self(TcpStream::connect(address).await?);
-        let request = format!("GET /genesys/1/service/{path} HTTP/1.1\r\nhost: {address}\r\n\r\n");
+        let request = format!(
+            "GET /genesys/1/service/{path} HTTP/1.1\r\nhost: {address}\r\n\
+             accept: text/event-stream\r\n\r\n"
+        );
         stream.0.write_all(request.as_bytes()).await?;
         stream.wait_for("text/event-stream").await?;
         Ok(stream)

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reqwest::Client;
 use tokio::time::sleep;
 
 use crate::{
@@ -22,6 +24,11 @@ use crate::{
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum p99 of the time from the end of a service to the receipt of its event.
 const TARGET: Duration = Duration::from_secs(5);
+
+/// Concurrent requests of a plain client: `webhooks.concurrency`.
+const CONCURRENCY: usize = 64;
+/// About the size of an event.
+const PLAIN_BODY_BYTES: usize = 200;
 
 /// Measures and prints the results.
 ///
@@ -44,6 +51,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         ("SWITCHBOARD__WEBHOOKS__ALLOW_HTTP", "true"),
         ("SWITCHBOARD__WEBHOOKS__ALLOWED_NETWORKS", "127.0.0.0/8"),
     ];
+    let plain = post_plainly(&receiver).await?;
     let redis = Redis::start(setup.directory()).await?;
     let service = Service::start_with(&redis, setup.directory(), &settings).await?;
     let wait = async |ended| wait_for_events(&receiver, ended).await;
@@ -52,13 +60,32 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let (median, p99) = (times[SERVICES / 2], times[SERVICES * 99 / 100]);
     print_line(&format!(
         "\nWebhooks: {SERVICES} services that end in the same second; from the end to the receipt of the event: p50 \
-         {:.1} s, p99 {:.1} s, target <= {} s: {}\n{}",
+         {:.1} s, p99 {:.1} s, target <= {} s: {}; as many requests of a plain client to the same receiver, without reads \
+         beside them: {:.1} s\n{}",
         median.as_secs_f64(),
         p99.as_secs_f64(),
         TARGET.as_secs(),
         verdict(p99 <= TARGET),
+        plain.as_secs_f64(),
         result.reads.text()
     ))
+}
+
+/// The time of [`SERVICES`] requests of a client that does nothing else.
+async fn post_plainly(receiver: &Backend) -> Result<Duration> {
+    let (client, url) = (Client::new(), format!("http://{}/", receiver.address));
+    let body = "x".repeat(PLAIN_BODY_BYTES);
+    let post = async |_| {
+        let request = client.post(&url).body(body.clone());
+        request.send().await?.error_for_status()?.bytes().await
+    };
+    let started = Instant::now();
+    stream::iter(0..SERVICES)
+        .map(post)
+        .buffer_unordered(CONCURRENCY)
+        .try_for_each(async |_| Ok(()))
+        .await?;
+    Ok(started.elapsed())
 }
 
 /// Waits for the events of all services; returns the sorted times since `ended`.
