@@ -1,5 +1,9 @@
 //! Charts and current problems on the overview.
 
+use std::{sync::Arc, time::Instant};
+
+use futures_util::StreamExt;
+use reqwest::Method;
 use switchboard::model::statistics::{Statistics, StatisticsRange};
 
 use super::{
@@ -237,4 +241,48 @@ async fn an_offline_replica_is_a_problem_with_a_link_to_it() {
     assert!(page.contains(">Open the replica</a>"), "{page}");
     let row = "<li class=\"warning\"><p><strong>warning</strong> <bdi>Replica is OFFLINE</bdi></p>";
     assert!(page.contains(row), "{page}");
+}
+
+/// Open pages share the times of failed bookings, which are one command for each resource group.
+#[tokio::test]
+async fn live_updates_read_failed_bookings_every_five_seconds() {
+    let server = Arc::new(TestRedis::dedicated());
+    let settings = [ADMIN_SETTINGS[0], ("server.workers", "1")];
+    let redis = Some(Arc::clone(&server));
+    let app = TestApp::start(redis, &random_prefix(), &settings).await;
+    let session = AdminSession::sign_in(&app).await;
+    let monitor = redis::Client::open(server.url()).unwrap();
+    let monitor = monitor.get_async_monitor().await.unwrap();
+    let mut commands = monitor.into_on_message::<String>();
+    let started = Instant::now();
+    let open = async || {
+        let stream = session.request(Method::GET, "/overview/events");
+        stream.send().await.unwrap()
+    };
+    for mut stream in [open().await, open().await] {
+        // It takes about 12 seconds; the second stream has received the same ones meanwhile.
+        let mut received = Vec::new();
+        while String::from_utf8_lossy(&received)
+            .matches("event: details")
+            .count()
+            < 6
+        {
+            received.extend_from_slice(&stream.chunk().await.unwrap().unwrap());
+        }
+    }
+    let max_reads = started.elapsed().as_secs() / 5 + 1;
+    let mut mark = redis::cmd("ECHO");
+    let mark = mark.arg("mark");
+    mark.exec_async(&mut server.connection().await)
+        .await
+        .unwrap();
+    let mut reads = 0;
+    loop {
+        let command = commands.next().await.unwrap();
+        if command.contains("mark") {
+            break;
+        }
+        reads += u64::from(command.contains("grp:{DNIS}:exhausted_at"));
+    }
+    assert!((1..=max_reads).contains(&reads), "{reads} of {max_reads}");
 }
