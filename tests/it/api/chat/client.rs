@@ -20,6 +20,7 @@ on_every_kind_of_store!(
     the_transcript_stays_until_the_service_ends,
     a_message_is_required_and_limited,
     the_verbose_object_has_the_public_address,
+    only_the_id_of_the_service_opens_its_chat,
 );
 
 async fn create_returns_the_path_of_the_start(app: TestApp) {
@@ -275,6 +276,29 @@ async fn the_verbose_object_has_the_public_address(app: TestApp) {
     assert_eq!(again["secureKey"], chat["secureKey"]);
     let brief = request_chat(&app, &service, "refresh", "_verbose=FALSE").await;
     assert_eq!(brief["secureKey"], json!(null));
+}
+
+async fn only_the_id_of_the_service_opens_its_chat(app: TestApp) {
+    let service = start_chat(&app, "_verbose=true").await;
+    let chat = request_chat(&app, &service, "refresh", "_verbose=true").await;
+    for member in ["chatSessionId", "userId", "secureKey"] {
+        let id = chat[member].as_str().unwrap();
+        for request in [
+            "refresh?transcriptPosition=0",
+            "events",
+            "transcript",
+            "send?message=x",
+            "disconnect",
+        ] {
+            let path = format!("/genesys/1/service/{id}/ixn/chat/{request}");
+            let response = TestResponse::send(app.get(&path)).await;
+            assert_eq!(response.status, 404, "{member}, {request}");
+            assert!(!response.text().contains("session"), "{}", response.text());
+        }
+    }
+    let after = request_chat(&app, &service, "refresh", "transcriptPosition=0").await;
+    assert_eq!(rows(&after).len(), 1, "{after}");
+    assert_eq!(after["chatIxnState"], "TRANSCRIPT");
 }
 
 /// Starts a service whose catalog has a `request-chat` with these options.
