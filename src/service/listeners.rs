@@ -8,15 +8,12 @@
 use std::{
     collections::HashMap,
     mem,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::{
-    sync::{Notify, broadcast},
+    sync::{Notify, broadcast, watch},
     time::{self, Instant},
 };
 use tracing::debug;
@@ -62,21 +59,14 @@ struct Shared {
 
 /// Something with listeners.
 struct Listened {
-    changes: Arc<Changes>,
-    listeners: usize,
+    /// The number of changes so far.
+    changes: watch::Sender<u64>,
     /// The number of streams of the client of a chat, or of the watchers of a storage.
     client_streams: usize,
     /// Whether it was polled.
     is_polled: bool,
     /// Its version at the last poll; `None` if it does not exist.
     version: Option<ChatVersion>,
-}
-
-/// The changes of something with listeners. A channel of `tokio::sync::watch` has the same function and 300 bytes more.
-#[derive(Default)]
-struct Changes {
-    count: AtomicU64,
-    changed: Notify,
 }
 
 impl Default for ChangeListeners {
@@ -96,16 +86,13 @@ impl ChangeListeners {
     pub fn listen(&self, id: &ServiceId) -> ChangeListener {
         let mut listened = self.0.lock();
         let entry = listened.entry(id.clone()).or_insert_with(|| Listened {
-            changes: Arc::default(),
-            listeners: 0,
+            changes: watch::Sender::new(0),
             client_streams: 0,
             is_polled: false,
             version: None,
         });
-        entry.listeners += 1;
         ChangeListener {
-            seen: entry.changes.count(),
-            changes: Arc::clone(&entry.changes),
+            receiver: entry.changes.subscribe(),
             is_client_stream: false,
             id: id.clone(),
             shared: Arc::clone(&self.0),
@@ -143,7 +130,7 @@ impl ChangeListeners {
 
     fn wake_all(&self) {
         for entry in self.0.lock().values() {
-            entry.changes.add();
+            entry.changed();
         }
     }
 
@@ -206,7 +193,7 @@ impl ChangeListeners {
             };
             let was_polled = mem::replace(&mut entry.is_polled, true);
             if mem::replace(&mut entry.version, version) != version || !was_polled {
-                entry.changes.add();
+                entry.changed();
             }
         }
         Ok(())
@@ -228,21 +215,16 @@ async fn renew_watches<S: StorageStore + ?Sized>(store: &S, ids: &[ServiceId]) {
     }
 }
 
-impl Changes {
-    fn count(&self) -> u64 {
-        self.count.load(Ordering::Acquire)
-    }
-
-    fn add(&self) {
-        self.count.fetch_add(1, Ordering::Release);
-        self.changed.notify_waiters();
+impl Listened {
+    fn changed(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
     }
 }
 
 impl Shared {
     fn wake(&self, id: &ServiceId) {
         if let Some(entry) = self.lock().get(id) {
-            entry.changes.add();
+            entry.changed();
         }
     }
 
@@ -254,15 +236,18 @@ impl Shared {
 
 /// A listener to one chat, storage or user, until it is dropped.
 pub struct ChangeListener {
-    /// The number of changes at the end of the last wait.
-    seen: u64,
-    changes: Arc<Changes>,
+    receiver: watch::Receiver<u64>,
     is_client_stream: bool,
     id: ServiceId,
     shared: Arc<Shared>,
 }
 
 impl ChangeListener {
+    /// The id in signals.
+    pub(super) fn id(&self) -> &ServiceId {
+        &self.id
+    }
+
     /// Counts this listener as a stream of the client of a chat, or of a watcher. Returns whether there are at most `max`.
     pub(in crate::service) fn count_as_client_stream(&mut self, max: usize) -> bool {
         let mut listened = self.shared.lock();
@@ -277,7 +262,7 @@ impl ChangeListener {
 
     /// The number of changes so far.
     pub(super) fn changes(&self) -> u64 {
-        self.changes.count()
+        *self.receiver.borrow()
     }
 
     /// Records the revision of the storage that was read, so that the poll does not report it again.
@@ -288,22 +273,10 @@ impl ChangeListener {
         }
     }
 
-    /// The id in signals.
-    pub(super) fn id(&self) -> &ServiceId {
-        &self.id
-    }
-
     /// Waits until there may have been a change since the last call.
     pub async fn changed(&mut self) {
-        loop {
-            // Before the comparison, because it is woken by changes from here on.
-            let changed = self.changes.changed.notified();
-            let count = self.changes.count();
-            if mem::replace(&mut self.seen, count) != count {
-                return;
-            }
-            changed.await;
-        }
+        // The sender exists as long as this listener.
+        drop(self.receiver.changed().await);
     }
 }
 
@@ -312,8 +285,7 @@ impl Drop for ChangeListener {
         let mut listened = self.shared.lock();
         if let Some(entry) = listened.get_mut(&self.id) {
             entry.client_streams -= usize::from(self.is_client_stream);
-            entry.listeners -= 1;
-            if entry.listeners == 0 {
+            if entry.changes.receiver_count() <= 1 {
                 listened.remove(&self.id);
             }
         }
