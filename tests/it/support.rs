@@ -233,20 +233,6 @@ impl TestApp {
         }
     }
 
-    /// The service of a program at this address, on the embedded store.
-    pub(crate) fn of_program(address: SocketAddr) -> Self {
-        Self {
-            address,
-            private_address: None,
-            client: Client::new(),
-            prefix: String::new(),
-            redis: None,
-            clock: WallClock::default(),
-            stop: None,
-            server_task: None,
-        }
-    }
-
     /// Stops the service and waits until it has stopped.
     pub(crate) async fn stop(mut self) {
         drop(self.stop.take());

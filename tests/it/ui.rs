@@ -39,5 +39,4 @@ mod store_outage;
 mod try_chat;
 mod try_it;
 mod warnings;
-mod webhook_rebinding;
 mod webhooks;

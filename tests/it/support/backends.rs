@@ -93,17 +93,9 @@ impl Backend {
     pub(crate) async fn new(
         responder: impl Fn(&ReceivedRequest) -> MockResponse + Send + Sync + 'static,
     ) -> Self {
-        // A port that no other server takes while this one is stopped.
-        Self::new_at(SocketAddr::from(([127, 0, 0, 1], free_port())), responder).await
-    }
-
-    /// The same at this address.
-    pub(crate) async fn new_at(
-        address: SocketAddr,
-        responder: impl Fn(&ReceivedRequest) -> MockResponse + Send + Sync + 'static,
-    ) -> Self {
         let mut backend = Self {
-            address,
+            // A port that no other server takes while this one is stopped.
+            address: SocketAddr::from(([127, 0, 0, 1], free_port())),
             requests: Arc::default(),
             responder: Arc::new(Mutex::new(Arc::new(responder))),
             task: None,

@@ -69,16 +69,6 @@ impl Program {
         Self::spawn(command, &Self::serving(&[]), &[])
     }
 
-    /// As [`Program::serve`], with this file in place of `/etc/hosts`.
-    pub(crate) fn serve_with_hosts(file: &str, settings: &[(&str, &str)]) -> Self {
-        let mut command = Command::new("/bin/sh");
-        let mount = "mount --bind \"$1\" /etc/hosts && exec \"$0\"";
-        let line =
-            format!("exec unshare --map-root-user --mount /bin/sh -c '{mount}' \"$0\" \"$1\"");
-        command.args(["-c", &line, env!("CARGO_BIN_EXE_switchboard"), file]);
-        Self::spawn(command, &Self::serving(settings), &[])
-    }
-
     /// A free port, no drain time, and no log of requests that are slow on a busy machine.
     const SERVING: [(&str, &str); 4] = [
         ("server.listen", "127.0.0.1:0"),

@@ -101,7 +101,7 @@ pub(crate) async fn wait_for_deliveries(app: &TestApp, endpoint: &str, count: u6
 }
 
 /// The error of the last failed attempt, which this waits for.
-pub(crate) async fn wait_for_failure(app: &TestApp, endpoint: &str) -> String {
+pub(super) async fn wait_for_failure(app: &TestApp, endpoint: &str) -> String {
     let failed = |webhook: &Value| !webhook["last_failure"].is_null();
     let webhook = wait_for_webhook(app, endpoint, failed).await;
     webhook["last_failure"]["error"]
