@@ -196,17 +196,19 @@ impl State {
 
     /// Returns the bookings of a group after applying its configuration.
     pub(super) fn group_bookings(&mut self, group: &Group) -> &mut GroupState {
+        let now = self.clock.now();
         let state = self.groups.entry(group.name.clone()).or_default();
-        state.sync_group(group);
+        state.sync_group(group, now);
         state
     }
 
     /// Applies a change of the configured groups: also of those without a booking since, and of deleted ones, whose numbers
     /// and quarantines are removed.
     pub(super) fn sync_groups(&mut self, groups: &Groups) {
+        let now = self.clock.now();
         for group in groups.all() {
             if let Some(state) = self.groups.get_mut(&group.name) {
-                state.sync_group(&group);
+                state.sync_group(&group, now);
             }
         }
     }

@@ -48,8 +48,11 @@ for i = 4, #ARGV, 3 do
   local is_quarantined = keep_quarantine(number, subscriber)
   local is_new = not is_quarantined and redis.call('HSET', numbers, number, subscriber) == 1
   -- A shared number remains free while it is booked.
-  if not is_quarantined and (is_shared or is_new and not newest_entry(prefix)) then
-    redis.call('ZADD', free, 'NX', ARGV[i + 2], number)
+  if not is_quarantined and (is_new or is_shared and not redis.call('ZSCORE', free, number)) then
+    local is_booked = newest_entry(prefix)
+    if is_shared or not is_booked then
+      redis.call('ZADD', free, 'NX', is_booked and server_now or ARGV[i + 2], number)
+    end
   end
   if is_quarantined or is_new then
     -- Existing bookings release the number in its current spelling.

@@ -3,12 +3,12 @@
 use std::{collections::HashMap, mem};
 
 use super::GroupState;
-use crate::model::{AllocationStrategy, Group};
+use crate::model::{AllocationStrategy, Group, Timestamp};
 
 impl GroupState {
     /// Applies the configured numbers of the group. Existing bookings remain; removed numbers do not
     /// become free again.
-    pub(in crate::store::memory) fn sync_group(&mut self, group: &Group) {
+    pub(in crate::store::memory) fn sync_group(&mut self, group: &Group, now: Timestamp) {
         if self.version == group.version {
             return;
         }
@@ -31,7 +31,8 @@ impl GroupState {
                 }
             };
             if becomes_free {
-                self.add_free(&number.text, 0);
+                let last_used = if is_booked { now.millis() } else { 0 };
+                self.add_free(&number.text, last_used);
             }
         }
         for removed in previous.keys() {
