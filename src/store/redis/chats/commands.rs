@@ -53,9 +53,10 @@ impl RedisStore {
         start.arg("max_events").arg(chat.max_events);
         start.arg("max_bytes").arg(chat.max_message_bytes);
         start.arg("timeout").arg(millis(chat.client_timeout));
-        // If the chat was started before, it keeps its place.
+        // A later time, so that a sweep that found no chat does not remove the entry. If the chat was started before, it
+        // gets its place back after the reply.
         let mut list = cmd("ZADD");
-        list.arg(self.keys.chat_list(false)).arg("NX");
+        list.arg(self.keys.chat_list(false)).arg("GT");
         list.arg(self.redis.now()?.millis()).arg(id.as_str());
         let schedule = if with_outbox {
             self.schedule_event_check(id)?
