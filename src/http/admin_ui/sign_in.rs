@@ -26,7 +26,10 @@ pub(super) async fn show_sign_in(state: Data<AppState>, request: HttpRequest) ->
     let admin = admin_api::admin_service(&state)?;
     let page = SignInPage::new(admin, query.text("to").unwrap_or_default());
     ok_page(&match query.text("message") {
-        Some("signed_out") if has_provider_sign_out(admin) => page.with_provider_sign_out(),
+        // The sign-out has removed the cookie. Any page can link here.
+        Some("signed_out") if has_provider_sign_out(admin) && session_token(&request).is_none() => {
+            page.with_provider_sign_out()
+        }
         _ => page,
     })
 }

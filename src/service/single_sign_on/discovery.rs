@@ -2,7 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use openidconnect::{DiscoveryError, IssuerUrl, ProviderMetadataWithLogout};
+use openidconnect::{
+    AdditionalProviderMetadata, DiscoveryError, EndSessionUrl, IssuerUrl, ProviderMetadata,
+    core::{
+        CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreGrantType,
+        CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm,
+        CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType,
+    },
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::{
     sync::Mutex,
     time::{Instant, timeout},
@@ -20,6 +29,40 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
 /// The timeout of both requests together.
 const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// The document of a provider, and its keys.
+pub(super) type Document = ProviderMetadata<
+    SignOutMetadata,
+    CoreAuthDisplay,
+    CoreClientAuthMethod,
+    CoreClaimName,
+    CoreClaimType,
+    CoreGrantType,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJweKeyManagementAlgorithm,
+    CoreJsonWebKey,
+    CoreResponseMode,
+    CoreResponseType,
+    CoreSubjectIdentifierType,
+>;
+
+/// The member of the document about signing out. It is parsed when it is used, because the crate's type for it rejects the
+/// whole document if the URL is invalid.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(super) struct SignOutMetadata {
+    #[serde(default)]
+    end_session_endpoint: Value,
+}
+
+impl AdditionalProviderMetadata for SignOutMetadata {}
+
+impl SignOutMetadata {
+    /// The URL at which users sign out, if it is valid.
+    pub(super) fn end_session_url(&self) -> Option<EndSessionUrl> {
+        let url = self.end_session_endpoint.as_str()?.to_owned();
+        EndSessionUrl::new(url).ok()
+    }
+}
+
 /// The cache. Its lock is held during requests, so that there is one at a time.
 pub(super) struct Discovery {
     issuer: IssuerUrl,
@@ -28,7 +71,7 @@ pub(super) struct Discovery {
 
 #[derive(Default)]
 struct State {
-    current: Option<(Arc<ProviderMetadataWithLogout>, Instant)>,
+    current: Option<(Arc<Document>, Instant)>,
     failure: Option<(String, Instant)>,
     refreshed_at: Option<Instant>,
 }
@@ -48,7 +91,7 @@ impl Discovery {
     pub(super) async fn metadata(
         &self,
         http: &ProviderHttp,
-    ) -> Result<Arc<ProviderMetadataWithLogout>, SingleSignOnError> {
+    ) -> Result<Arc<Document>, SingleSignOnError> {
         let mut state = self.state.lock().await;
         match &state.current {
             Some((metadata, at)) if at.elapsed() < MAX_AGE => Ok(Arc::clone(metadata)),
@@ -63,9 +106,9 @@ impl Discovery {
     /// As [`Discovery::metadata`].
     pub(super) async fn refresh(
         &self,
-        used: &Arc<ProviderMetadataWithLogout>,
+        used: &Arc<Document>,
         http: &ProviderHttp,
-    ) -> Result<Option<Arc<ProviderMetadataWithLogout>>, SingleSignOnError> {
+    ) -> Result<Option<Arc<Document>>, SingleSignOnError> {
         let mut state = self.state.lock().await;
         if let Some((metadata, _)) = &state.current
             && !Arc::ptr_eq(metadata, used)
@@ -84,13 +127,13 @@ impl Discovery {
         &self,
         state: &mut State,
         http: &ProviderHttp,
-    ) -> Result<Arc<ProviderMetadataWithLogout>, SingleSignOnError> {
+    ) -> Result<Arc<Document>, SingleSignOnError> {
         if let Some((reason, at)) = &state.failure
             && at.elapsed() < FAILURE_TTL
         {
             return Err(SingleSignOnError::Unavailable(reason.clone()));
         }
-        let request = ProviderMetadataWithLogout::discover_async(self.issuer.clone(), http);
+        let request = Document::discover_async(self.issuer.clone(), http);
         let result = match timeout(DISCOVERY_TIMEOUT, request).await {
             Ok(Ok(metadata)) => Ok(Arc::new(metadata)),
             Ok(Err(DiscoveryError::Response(_, _, reason))) => Err(reason),

@@ -17,7 +17,7 @@ pub enum SingleSignOnError {
     #[error("invalid response of the identity provider: {0}")]
     InvalidResponse(String),
     /// The provider does not offer to sign out.
-    #[error("the discovery document of the identity provider has no end_session_endpoint")]
+    #[error("the discovery document of the identity provider has no valid end_session_endpoint")]
     NoSignOut,
     /// The callback does not belong to a pending sign-in of the browser.
     #[error("{0}")]
@@ -51,7 +51,7 @@ impl SingleSignOnError {
                  contains the reason."
                     .to_owned()
             }
-            Self::NoSignOut => "The identity provider does not offer to sign out. You are signed out of Switchboard.".to_owned(),
+            Self::NoSignOut => "The identity provider does not offer to sign out.".to_owned(),
             Self::UnexpectedCallback(_) => {
                 "This sign-in was not begun in this browser, was completed before, or has expired. Sign in again."
                     .to_owned()

@@ -6,8 +6,8 @@ use chrono::DateTime;
 use openidconnect::{
     AuthType, AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, ClientId,
     ClientSecret, CsrfToken, IssuerUrl, LogoutRequest, Nonce, PkceCodeChallenge, PkceCodeVerifier,
-    PostLogoutRedirectUrl, ProviderMetadataWithLogout, RedirectUrl, RequestTokenError, Scope,
-    SignatureVerificationError, TokenResponse,
+    PostLogoutRedirectUrl, RedirectUrl, RequestTokenError, Scope, SignatureVerificationError,
+    TokenResponse,
     core::{
         CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreIdToken, CoreIdTokenVerifier,
         CoreJwsSigningAlgorithm, CoreTokenResponse,
@@ -17,7 +17,10 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use super::{
-    SingleSignOnError, claims::verified_claims, discovery::Discovery, http::ProviderHttp,
+    SingleSignOnError,
+    claims::verified_claims,
+    discovery::{Discovery, Document},
+    http::ProviderHttp,
     pending::SignInSecrets,
 };
 use crate::{model::Timestamp, settings, tls_errors};
@@ -111,7 +114,7 @@ impl Provider {
     /// As [`Provider::authorization_url`]; [`SingleSignOnError::NoSignOut`].
     pub(super) async fn sign_out_url(&self) -> Result<String, SingleSignOnError> {
         let metadata = self.discovery.metadata(&self.http).await?;
-        let endpoint = metadata.additional_metadata().end_session_endpoint.clone();
+        let endpoint = metadata.additional_metadata().end_session_url();
         let request = LogoutRequest::from(endpoint.ok_or(SingleSignOnError::NoSignOut)?)
             .set_client_id(self.client_id.clone())
             .set_post_logout_redirect_uri(self.signed_out_url.clone());
@@ -152,7 +155,7 @@ impl Provider {
 
     async fn request_token(
         &self,
-        metadata: &Arc<ProviderMetadataWithLogout>,
+        metadata: &Arc<Document>,
         code: String,
         secrets: &SignInSecrets,
     ) -> Result<CoreTokenResponse, SingleSignOnError> {
@@ -179,7 +182,7 @@ impl Provider {
     /// Verifies signature, issuer, audience, expiration and nonce of an ID token.
     fn verify(
         &self,
-        metadata: &ProviderMetadataWithLogout,
+        metadata: &Document,
         token: &CoreIdToken,
         nonce: &Nonce,
         now: Timestamp,
@@ -197,7 +200,7 @@ impl Provider {
         token.claims(&verifier, nonce).map(|_claims| ())
     }
 
-    fn client(&self, metadata: &ProviderMetadataWithLogout) -> ConfiguredClient {
+    fn client(&self, metadata: &Document) -> ConfiguredClient {
         let client = CoreClient::from_provider_metadata(
             metadata.clone(),
             self.client_id.clone(),
