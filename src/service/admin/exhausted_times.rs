@@ -3,9 +3,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
+
+use tokio::sync::Mutex;
 
 use super::{Admin, group_usage::MAX_SAMPLED_GROUPS};
 use crate::model::{StoreError, Timestamp};
@@ -13,38 +15,25 @@ use crate::model::{StoreError, Timestamp};
 /// When bookings last found no free number, by group.
 type Times = Arc<HashMap<String, Timestamp>>;
 
-/// The times that this process has read last.
+/// The times that this process has read last, and when that began. The lock is held during a read, so that there is one at
+/// a time.
 #[derive(Debug, Default)]
 pub struct ExhaustedTimes(Mutex<Option<(Instant, Times)>>);
 
-impl ExhaustedTimes {
-    /// The times, if they were read less than `max_age` ago.
-    fn recent(&self, max_age: Duration) -> Option<Times> {
-        let last = self.last();
-        let (read_at, times) = last.as_ref()?;
-        (read_at.elapsed() < max_age).then(|| Arc::clone(times))
-    }
-
-    fn set(&self, read_at: Instant, times: &Times) {
-        *self.last() = Some((read_at, Arc::clone(times)));
-    }
-
-    fn last(&self) -> MutexGuard<'_, Option<(Instant, Times)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Admin {
     /// When bookings last found no free number in the first [`MAX_SAMPLED_GROUPS`] of these groups, if that was in the last
-    /// week. Times that this process read less than `max_age` ago are not read again.
+    /// week. The times are at most `max_age` older than this call.
     pub(super) async fn exhausted_times(
         &self,
         names: &[String],
         max_age: Duration,
     ) -> Result<Times, StoreError> {
-        let cache = &self.context.exhausted_times;
-        if let Some(times) = cache.recent(max_age) {
-            return Ok(times);
+        let oldest = Instant::now().checked_sub(max_age);
+        let mut last = self.context.exhausted_times.0.lock().await;
+        if let Some((read_at, times)) = &*last
+            && oldest.is_none_or(|oldest| *read_at >= oldest)
+        {
+            return Ok(Arc::clone(times));
         }
         let read_at = Instant::now();
         let examined = names.get(..MAX_SAMPLED_GROUPS).unwrap_or(names);
@@ -53,26 +42,7 @@ impl Admin {
         let times = examined.iter().zip(times);
         let times = times.filter_map(|(name, at)| Some((name.clone(), at?)));
         let times = Arc::new(times.collect());
-        cache.set(read_at, &times);
+        *last = Some((read_at, Arc::clone(&times)));
         Ok(times)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_returned_until_they_are_too_old() {
-        let cache = ExhaustedTimes::default();
-        let (hour, minute) = (Duration::from_secs(3_600), Duration::from_secs(60));
-        assert_eq!(cache.recent(hour), None);
-        let times = HashMap::from([("sales".to_owned(), Timestamp::from_millis(7))]);
-        let times = Arc::new(times);
-        let read_at = Instant::now().checked_sub(minute).unwrap();
-        cache.set(read_at, &times);
-        assert_eq!(cache.recent(hour), Some(times));
-        assert_eq!(cache.recent(minute), None);
-        assert_eq!(cache.recent(Duration::ZERO), None);
     }
 }

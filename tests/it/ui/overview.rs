@@ -247,7 +247,7 @@ async fn an_offline_replica_is_a_problem_with_a_link_to_it() {
 #[tokio::test]
 async fn live_updates_read_failed_bookings_every_five_seconds() {
     let server = Arc::new(TestRedis::dedicated());
-    let settings = [ADMIN_SETTINGS[0], ("server.workers", "1")];
+    let settings = [ADMIN_SETTINGS[0], ("server.workers", "2")];
     let redis = Some(Arc::clone(&server));
     let app = TestApp::start(redis, &random_prefix(), &settings).await;
     let session = AdminSession::sign_in(&app).await;
@@ -271,15 +271,16 @@ async fn live_updates_read_failed_bookings_every_five_seconds() {
         }
     }
     let max_reads = started.elapsed().as_secs() / 5 + 1;
+    let end = random_prefix();
     let mut mark = redis::cmd("ECHO");
-    let mark = mark.arg("mark");
+    let mark = mark.arg(&end);
     mark.exec_async(&mut server.connection().await)
         .await
         .unwrap();
     let mut reads = 0;
     loop {
         let command = commands.next().await.unwrap();
-        if command.contains("mark") {
+        if command.contains(&end) {
             break;
         }
         reads += u64::from(command.contains("grp:{DNIS}:exhausted_at"));
