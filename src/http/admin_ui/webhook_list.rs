@@ -47,12 +47,14 @@ impl Webhook {
 
     fn state_rank(&self) -> usize {
         let failure = self.status.last_failure.as_ref().map(|(time, _)| *time);
-        match () {
-            () if self.options.is_none() => 2,
-            () if self.status.stopped_since.is_some() => 0,
-            // The last attempt has failed.
-            () if failure > self.status.last_success => 1,
-            () => 3,
+        if self.options.is_none() {
+            2
+        } else if self.status.stopped_since.is_some() {
+            0
+        } else if failure > self.status.last_success {
+            1
+        } else {
+            3
         }
     }
 

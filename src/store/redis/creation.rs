@@ -14,7 +14,7 @@ use crate::model::{Binary, NewService, StoreError, binaries, webhook::EventType}
 
 /// A call of the script that creates a service, and what belongs to it.
 pub(super) struct Creation {
-    /// The call.
+    /// The call of the script.
     pub(super) command: Cmd,
     /// The command that schedules the sweep of the service, if it has resources.
     pub(super) schedule: Option<Cmd>,
@@ -91,7 +91,7 @@ fn owned_fields(service: &NewService, binaries: &[&Binary], hook: Option<&str>) 
     blobs.chain(booking).chain(hook).collect()
 }
 
-/// The fields and values of `svc:{id}`, in turns.
+/// The fields of `svc:{id}`, each followed by its value.
 fn fields_of<'a>(
     service: &'a NewService,
     hook: Option<&'a str>,

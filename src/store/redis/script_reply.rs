@@ -27,7 +27,8 @@ pub(super) enum ScriptReply {
 }
 
 impl ScriptReply {
-    const MAX_STATUS: i64 = 6;
+    /// All revisions are larger, because they begin with a time in microseconds.
+    const MAX_STATUS: i64 = 1_000_000;
 
     /// The error for a reply that the called script does not document.
     pub(super) fn unexpected(self) -> StoreError {

@@ -12,7 +12,7 @@
 -- returns 1, or with a custom id {1, field, ...}: created; the fields are the resources of its earlier use that the
 --         cleanup has not released | {0, response or false} the service exists | {2} chunks of a binary are missing,
 --         or the id was abandoned meanwhile and its booking released
--- cost    O(fields + blobs); nothing changes unless {1}
+-- cost    O(fields + blobs); nothing changes unless 1 or {1, ...}
 -- With an event, clock.lua, events.lua and service_events.lua precede this script.
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return {0, redis.call('HGET', KEYS[1], '_answer')}
@@ -27,7 +27,7 @@ if KEYS[2] then
   first, last = options + 6, options + 5 + ARGV[options + 5]
   last_blob = subscription == '' and #KEYS or #KEYS - 1
 end
-local earlier = is_custom and {1} or 1
+local reply = is_custom and {1} or 1
 if first <= last then
   local recorded = redis.call('HMGET', KEYS[2], '_over', unpack(ARGV, first, last))
   if recorded[1] and not is_custom then
@@ -47,7 +47,7 @@ end
 if is_custom then
   for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
     if field ~= '_over' then
-      earlier[#earlier + 1] = field
+      reply[#reply + 1] = field
     end
   end
 end
@@ -77,4 +77,4 @@ if subscription ~= '' then
   local definition = redis.call('HGET', KEYS[1], '_service')
   write_created_event(KEYS[#KEYS], KEYS[1], subscription, id, definition)
 end
-return earlier
+return reply

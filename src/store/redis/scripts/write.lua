@@ -17,7 +17,7 @@
 --         {6, revision} the condition is not met
 --         {4, idempotency key or '', field, ...} see set_end.lua; the field `_own` if own is missing in KEYS
 -- cost    O(names touched); O(keys of the service) near the limit; with a TTL O(binaries)
---         An argument costs Redis 0.06 us and an array as a reply 0.3 us, so that most writes do without.
+--         An argument costs Redis 0.06 us and an array as a reply 0.3 us, so most writes omit them.
 -- revision.lua precedes this script; with a TTL, also clock.lua and resources.lua.
 -- First and last argument of each list.
 local s1, sn = 3, 2 + ARGV[2]
