@@ -19,6 +19,7 @@ on_every_kind_of_store!(
     group_in_use_by_a_definition_is_not_deleted,
     shared_group_becomes_exclusive,
     exclusive_group_becomes_shared_and_exclusive_again,
+    booked_numbers_of_a_group_that_becomes_shared_come_last,
     a_shared_number_that_is_added_while_it_is_booked_is_free,
 );
 
@@ -189,6 +190,28 @@ async fn exclusive_group_becomes_shared_and_exclusive_again(app: TestApp) {
     assert_none_free(&app, "_resource_group=support").await;
     delete_service(&app, &first).await;
     assert_none_free(&app, "_resource_group=support").await;
+}
+
+async fn booked_numbers_of_a_group_that_becomes_shared_come_last(app: TestApp) {
+    let numbers = ["8005550001", "8005550002", "8005550003"];
+    let app = start_with_group(&app, &numbers).await;
+    let wait_for_free = async |count: u64| {
+        eventually("the numbers are free", async || {
+            let bookings = get_json(&app, "groups/support/bookings").await;
+            (bookings["free"].as_u64() == Some(count)).then_some(())
+        })
+        .await;
+    };
+    book_number(&app, "call").await;
+    let second = book_number(&app, "call").await;
+    delete_service(&app, &second).await;
+    wait_for_free(2).await;
+    let shared = shared_group_options("ROUND_ROBIN", &numbers);
+    replace_entry(&app, "groups/support", &shared).await;
+    wait_for_free(3).await;
+    for expected in [numbers[2], numbers[1], numbers[0]] {
+        assert_eq!(book_number(&app, "call").await.number, expected);
+    }
 }
 
 async fn a_shared_number_that_is_added_while_it_is_booked_is_free(app: TestApp) {
