@@ -35,6 +35,8 @@ mod relay;
 
 /// The number of endpoints whose state is read at once.
 const STATUS_BATCH: usize = 100;
+/// The maximum number of queues that a script claims, so that it does not delay other commands for long.
+const MAX_CLAIMED_QUEUES: usize = 256;
 /// The maximum number of dead letters that a script makes pending.
 const RESEND_BATCH: usize = 500;
 
@@ -64,7 +66,9 @@ impl WebhookStore for RedisStore {
     ) -> Result<Vec<ClaimedQueue>, StoreError> {
         self.record_use(endpoint).await;
         let mut claim = evalsha(&CLAIM_DELIVERIES, &self.keys.webhook(endpoint));
-        claim.arg(max_queues).arg(millis(lease));
+        claim
+            .arg(max_queues.min(MAX_CLAIMED_QUEUES))
+            .arg(millis(lease));
         claim.arg(MAX_CLAIMED_EVENTS);
         let queues: Vec<ClaimReply> = self.redis.query(&claim).await?;
         let mut queues: Vec<ClaimedQueue> = queues.into_iter().map(to_claimed_queue).collect();

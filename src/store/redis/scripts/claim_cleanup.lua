@@ -31,25 +31,34 @@ end
 if not since or since == '' then
   since = format_millis(server_now)
 end
--- If memory is full, Redis rejects a script whose first write allocates, but not later writes.
-redis.call('HDEL', KEYS[2], '_over')
-redis.call('HSET', KEYS[2], '_over', since)
-local reply = {1, to_server_time(since, -offset)}
+local reply, replaced, events = {1, to_server_time(since, -offset)}, {}, {}
+local changed = {'_over', since}
 for i = 1, #owned, 2 do
   local field = owned[i]
   local subscription, definition = string.match(field, '^hook:([^-p].-):(.*)$')
   if subscription then
-    redis.call('HDEL', KEYS[2], field)
+    replaced[#replaced + 1] = field
     field = 'hook:-' .. subscription .. ':' .. definition
-    redis.call('HSET', KEYS[2], field, '')
+    changed[#changed + 1] = field
+    changed[#changed + 1] = ''
     if string.find(subscription, 'e', 1, true) then
-      -- No other fact: an id with a webhook is used once, and a claim that a failover undid is repeated.
-      write_event(KEYS[3], ARGV[2], '', {
+      events[#events + 1] = {
         type = 'service.expired', service = ARGV[2], definition = definition, endpoint = 'services/' .. definition,
         data = {}
-      })
+      }
     end
   end
   reply[#reply + 1] = field
+end
+-- If memory is full, Redis rejects a script whose first write allocates, but not later writes.
+redis.call('HDEL', KEYS[2], '_over')
+-- A hash that becomes empty would lose its TTL.
+redis.call('HSET', KEYS[2], unpack(changed))
+if #replaced > 0 then
+  redis.call('HDEL', KEYS[2], unpack(replaced))
+end
+for _, event in ipairs(events) do
+  -- No other fact: an id with a webhook is used once, and a claim that a failover undid is repeated.
+  write_event(KEYS[3], ARGV[2], '', event)
 end
 return reply

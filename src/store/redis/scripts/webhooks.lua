@@ -23,6 +23,21 @@ local function join_lines(...)
   return table.concat({...}, '\n')
 end
 
+-- Returns the event of a position, or the record of a value of `events`. A pattern would take a time that is quadratic in
+-- the length.
+local function last_part(text, queue)
+  return string.sub(text, #queue + 19)
+end
+
+-- Calls a command whose reply is a number, with at most 1,000 arguments at a time, and returns the sum of the replies.
+local function call_in_batches(command, key, arguments)
+  local sum = 0
+  for first = 1, #arguments, 1000 do
+    sum = sum + redis.call(command, key, unpack(arguments, first, math.min(first + 999, #arguments)))
+  end
+  return sum
+end
+
 -- If memory is full, Redis rejects a script whose first write allocates, but not later writes. Events must be delivered
 -- even then.
 local function allow_writes()
@@ -36,17 +51,17 @@ end
 -- Adds events, each {id, queue, time, record}, and makes their queues due.
 local function insert_events(list)
   local seq = tonumber(redis.call('HGET', state, 'seq') or 0)
-  local texts, positions, times, queues = {}, {}, {}, {}
+  local texts, positions, times, queues, now = {}, {}, {}, {}, format_millis(server_now)
   for _, event in ipairs(list) do
     seq = seq + 1
     local number = string.format('%016.0f', seq)
     texts[#texts + 1] = event.id
     texts[#texts + 1] = join_lines(number, event.queue, event.record)
-    positions[#positions + 1] = 0
+    positions[#positions + 1] = '0'
     positions[#positions + 1] = join_lines(event.queue, number, event.id)
     times[#times + 1] = event.time
     times[#times + 1] = event.id
-    queues[#queues + 1] = server_now
+    queues[#queues + 1] = now
     queues[#queues + 1] = event.queue
   end
   redis.call('HSET', events, unpack(texts))
@@ -61,11 +76,16 @@ local function first_position(queue)
   return redis.call('ZRANGEBYLEX', order, '[' .. queue .. '\n', '(' .. queue .. '\n\255', 'LIMIT', 0, 1)[1]
 end
 
+-- Parses a value of `attempts`, which may be false.
+local function parse_attempts(text)
+  local count, retry_at = string.match(text or '', '^(%d+)\n(%d+)$')
+  return tonumber(count or 0), tonumber(retry_at or 0)
+end
+
 -- Returns the failed attempts to deliver the first event of a queue, and the time of the next one: the queue has that
 -- time unless it is claimed.
 local function read_attempts(queue)
-  local count, retry_at = string.match(redis.call('HGET', attempts, queue) or '', '^(%d+)\n(%d+)$')
-  return tonumber(count or 0), tonumber(retry_at or 0)
+  return parse_attempts(redis.call('HGET', attempts, queue))
 end
 
 -- Makes a pending event a dead letter. Without `failed`, the attempts of its queue are counted, if it is the first one;

@@ -23,6 +23,7 @@ on_every_store!(
     a_claim_lasts_until_its_lease_ends,
     an_event_is_added_once,
     a_failure_delays_only_its_queue,
+    many_results_are_recorded_at_once,
     events_become_dead_letters_and_are_sent_again,
     a_stopped_endpoint_has_no_due_events,
     dead_letters_are_paginated,
@@ -165,6 +166,49 @@ async fn a_failure_delays_only_its_queue(store: &dyn AdminStore) {
     finish(store, vec![result(&retried, 1, retry)]).await;
     let next = claim(store).await.pop().unwrap();
     assert_eq!((next.failed_attempts, next.events.len()), (1, 1));
+}
+
+/// More than a script passes to one command.
+async fn many_results_are_recorded_at_once(store: &dyn AdminStore) {
+    for queue in 0..100 {
+        let all: Vec<Event> = (0..16).map(|n| event(&format!("{queue:02}"), n)).collect();
+        add(store, &all).await;
+    }
+    let claimed = claim(store).await;
+    let retry = Some(NextAttempt::After(Duration::ZERO));
+    let results = claimed.iter().enumerate().map(|(index, one)| {
+        assert_eq!(one.events.len(), 16);
+        match index % 10 {
+            0 => result(one, 5, retry),
+            1 => result(one, 0, Some(NextAttempt::DeadLetter)),
+            2 => result(one, 0, None),
+            _ => result(one, 16, None),
+        }
+    });
+    finish(store, results.collect()).await;
+    let (rest, after) = (claim(store).await, status(store).await);
+    let counts = (after.pending, after.delivered, after.failed, after.dead);
+    assert_eq!(counts, (420, 1_170, 20, 10));
+    let rest: Vec<_> = rest
+        .iter()
+        .map(|one| (&*one.queue, one.events[0].clone(), one.failed_attempts))
+        .collect();
+    let expected = (0..100).filter_map(|queue| {
+        let (first, failed_attempts) = match queue % 10 {
+            0 => (5, 1),
+            1 => (1, 0),
+            2 => (0, 0),
+            _ => return None,
+        };
+        let queue = &claimed[queue].queue;
+        Some((&**queue, first, failed_attempts))
+    });
+    let expected: Vec<_> = expected.collect();
+    assert_eq!(rest.len(), expected.len());
+    for (one, (queue, first, failed_attempts)) in rest.iter().zip(expected) {
+        assert_eq!((one.0, one.2), (queue, failed_attempts));
+        assert_eq!(one.1.data["n"], json!(first));
+    }
 }
 
 async fn events_become_dead_letters_and_are_sent_again(store: &dyn AdminStore) {
