@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::{
     Result,
     load::Request,
-    mass_expiry::{self, SERVICES},
+    mass_expiry::{self, Reads, SERVICES},
     print_line,
     requests::TEN_PAIRS,
     rounds::Measured,
@@ -123,7 +123,8 @@ fn ratios(read: &Measured<'_>, [small, large]: &[Measured<'_>; 2]) -> Ratios {
 async fn run_mass_expiry(setup: &Setup, redis: &Redis, service: &Service) -> Result<()> {
     let services = ("crowd", "_booking_expiration_timeout=1800&_ttl=1800");
     let wait = async |ended| wait_until_released(redis, ended).await;
-    let result = mass_expiry::run(setup, service, services, wait).await?;
+    let servers = (redis, service);
+    let result = mass_expiry::run(setup, servers, Reads::ClosedLoop, services, wait).await?;
     let released = result.outcome;
     print_line(&format!(
         "\n{SERVICES} services with a number each end in the same second (created in {:.0} s):\n  all \
@@ -132,7 +133,7 @@ async fn run_mass_expiry(setup: &Setup, redis: &Redis, service: &Service) -> Res
         released.as_secs_f64(),
         RELEASE_TARGET.as_secs(),
         verdict(released <= RELEASE_TARGET),
-        result.reads.text()
+        result.reads
     ))
 }
 

@@ -5,7 +5,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::sleep;
 
-use crate::{Result, load::Request, servers::Service, setup::Setup, table::Table};
+use crate::{
+    Result,
+    load::Request,
+    open_loop,
+    rounds::Measured,
+    servers::{Redis, Service},
+    setup::Setup,
+};
 
 /// Services that end together.
 pub(crate) const SERVICES: usize = 50_000;
@@ -16,14 +23,23 @@ const CREATE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Duration of the reads.
 const READS: Duration = Duration::from_secs(10);
 
+/// How one key is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// As often as possible, so that reads and the cleanup compete for all cores.
+    ClosedLoop,
+    /// At a fixed rate.
+    OpenLoop,
+}
+
 /// What happened.
 pub(crate) struct MassExpiry<T> {
     /// The time to create the services.
     pub(crate) create_time: Duration,
     /// What the caller waited for.
     pub(crate) outcome: T,
-    /// The reads before the end and while the services end.
-    pub(crate) reads: Table,
+    /// The reads before the end and while the services end, as a table.
+    pub(crate) reads: String,
 }
 
 /// Creates [`SERVICES`] services of `definition` with the fields of `form`, which end at the same time, and waits with
@@ -33,7 +49,8 @@ pub(crate) struct MassExpiry<T> {
 /// If a response is not a success, or the error of `wait`.
 pub(crate) async fn run<T>(
     setup: &Setup,
-    service: &Service,
+    (redis, service): (&Redis, &Service),
+    reads: Reads,
     (definition, form): (&str, &str),
     wait: impl AsyncFnOnce(Instant) -> Result<T>,
 ) -> Result<MassExpiry<T>> {
@@ -45,7 +62,18 @@ pub(crate) async fn run<T>(
         among: None,
     };
     read.check(&service.client).await?;
-    let before = read.load(READS, setup.directory()).await?;
+    let mut rows = vec![measured("reads before", &read, redis, service)];
+    rows[0].round_of(READS, setup).await?;
+    let mut during = measured("reads while they end", &read, redis, service);
+    if reads == Reads::OpenLoop {
+        during = rows[0].open_loop("the same while they end", open_loop::PART_OF_MAXIMUM);
+        let mut before = rows[0].open_loop(
+            "reads before, at half of the maximum",
+            open_loop::PART_OF_MAXIMUM,
+        );
+        before.round_of(READS, setup).await?;
+        rows.push(before);
+    }
     let end = SystemTime::now() + CREATE_TIMEOUT;
     let started = Instant::now();
     stream::iter(0..SERVICES)
@@ -58,23 +86,23 @@ pub(crate) async fn run<T>(
     sleep(until_end.saturating_sub(Duration::from_secs(1))).await;
     let until_end = end.duration_since(SystemTime::now()).unwrap_or_default();
     let ended = Instant::now() + until_end;
-    let (during, outcome) = tokio::join!(read.load(READS, setup.directory()), wait(ended));
-    let (during, outcome) = (during?, outcome?);
-    let mut reads = Table::new(1, &["", "requests/s", "p50 ms", "p99 ms", "errors"]);
-    for (what, load) in [("reads before", &before), ("reads while they end", &during)] {
-        reads.add(vec![
-            what.to_owned(),
-            format!("{:.0}", load.requests / load.seconds),
-            format!("{:.2}", load.p50_ms),
-            format!("{:.2}", load.p99_ms),
-            format!("{:.0}", load.errors),
-        ]);
-    }
+    let (measured, outcome) = tokio::join!(during.round_of(READS, setup), wait(ended));
+    measured?;
+    rows.push(during);
     Ok(MassExpiry {
         create_time,
-        outcome,
-        reads,
+        outcome: outcome?,
+        reads: Measured::rows(rows.iter()),
     })
+}
+
+fn measured<'a>(
+    what: &'static str,
+    read: &Request,
+    redis: &'a Redis,
+    service: &'a Service,
+) -> Measured<'a> {
+    Measured::new((what, "service"), read.clone(), &service.process, redis)
 }
 
 /// Creates a service that ends at `end`.

@@ -11,6 +11,8 @@ use crate::{
     machine::find_program,
 };
 
+/// The rate, compared with the measured maximum of the same server.
+pub(crate) const PART_OF_MAXIMUM: f64 = 0.5;
 const MILLISECONDS: f64 = 1e3;
 
 /// Whether `oha` is installed.

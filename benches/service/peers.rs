@@ -25,8 +25,6 @@ use crate::{
 
 /// Stored services.
 const COUNT: u32 = 100_000;
-/// The rate of the open loop, compared with the maximum of the same server.
-const OPEN_LOOP_RATE: f64 = 0.5;
 const SERVICE: &str = "service";
 /// The peers, and their targets of requests/s.
 const PEERS: [(&str, Target); 3] = [
@@ -97,7 +95,7 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
     let mut open = Vec::new();
     if open_loop::is_installed() {
         for row in &rows {
-            open.push(row.open_loop("at half of its maximum", OPEN_LOOP_RATE));
+            open.push(row.open_loop("at half of its maximum", open_loop::PART_OF_MAXIMUM));
         }
         Measured::measure_alternating(&mut open, &service.client, setup).await?;
     }

@@ -95,10 +95,15 @@ impl<'a> Measured<'a> {
     }
 
     pub(crate) async fn round(&mut self, setup: &Setup) -> Result<()> {
+        self.round_of(setup.round, setup).await
+    }
+
+    /// A round of this duration.
+    pub(crate) async fn round_of(&mut self, duration: Duration, setup: &Setup) -> Result<()> {
         let before = self.cpu_usage()?;
         let load = match self.rate {
-            Some(rate) => open_loop::load(&self.request, rate, setup.round).await?,
-            None => self.request.load(setup.round, setup.directory()).await?,
+            Some(rate) => open_loop::load(&self.request, rate, duration).await?,
+            None => self.request.load(duration, setup.directory()).await?,
         };
         let used = self.cpu_usage()?.since(&before);
         let measured = used.server + used.redis + used.benchmark;

@@ -13,8 +13,8 @@ use tokio::time::sleep;
 use crate::{
     Result,
     backends::Backend,
-    mass_expiry::{self, SERVICES},
-    print_line,
+    mass_expiry::{self, Reads, SERVICES},
+    open_loop, print_line,
     servers::{Redis, Service},
     setup::Setup,
     table::verdict,
@@ -52,22 +52,52 @@ pub(crate) async fn run(setup: &Setup) -> Result<()> {
         ("SWITCHBOARD__WEBHOOKS__ALLOWED_NETWORKS", "127.0.0.0/8"),
     ];
     let plain = post_plainly(&receiver).await?;
-    let redis = Redis::start(setup.directory()).await?;
-    let service = Service::start_with(&redis, setup.directory(), &settings).await?;
-    let wait = async |ended| wait_for_events(&receiver, ended).await;
-    let result = mass_expiry::run(setup, &service, ("crowd", ""), wait).await?;
+    print_line(&format!(
+        "\nWebhooks: {SERVICES} services that end in the same second, and the time from the end to the receipt of the \
+         event. As many\nrequests of a plain client to the same receiver, without reads beside them: {:.1} s",
+        plain.as_secs_f64()
+    ))?;
+    for reads in [Reads::OpenLoop, Reads::ClosedLoop] {
+        if reads == Reads::OpenLoop && !open_loop::is_installed() {
+            print_line("\nReads at a fixed rate: oha is not installed, not measured.")?;
+            continue;
+        }
+        let redis = Redis::start(setup.directory()).await?;
+        let service = Service::start_with(&redis, setup.directory(), &settings).await?;
+        measure(setup, (&redis, &service), reads, &receiver).await?;
+    }
+    Ok(())
+}
+
+/// Measures and prints the delivery while keys are read, and the reads.
+async fn measure(
+    setup: &Setup,
+    servers: (&Redis, &Service),
+    reads: Reads,
+    receiver: &Backend,
+) -> Result<()> {
+    let events = || receiver.events.lock();
+    events().unwrap_or_else(PoisonError::into_inner).clear();
+    let wait = async |ended| wait_for_events(receiver, ended).await;
+    let result = mass_expiry::run(setup, servers, reads, ("crowd", ""), wait).await?;
     let times = result.outcome;
     let (median, p99) = (times[SERVICES / 2], times[SERVICES * 99 / 100]);
+    let (what, verdict) = match reads {
+        Reads::OpenLoop => {
+            let verdict = format!(
+                ", target <= {} s: {}",
+                TARGET.as_secs(),
+                verdict(p99 <= TARGET)
+            );
+            ("at a fixed rate", verdict)
+        }
+        Reads::ClosedLoop => ("as often as possible", String::new()),
+    };
     print_line(&format!(
-        "\nWebhooks: {SERVICES} services that end in the same second; from the end to the receipt of the event: p50 \
-         {:.1} s, p99 {:.1} s, target <= {} s: {}; as many requests of a plain client to the same receiver, without reads \
-         beside them: {:.1} s\n{}",
+        "\nReads {what}: events after p50 {:.1} s, p99 {:.1} s{verdict}\n{}",
         median.as_secs_f64(),
         p99.as_secs_f64(),
-        TARGET.as_secs(),
-        verdict(p99 <= TARGET),
-        plain.as_secs_f64(),
-        result.reads.text()
+        result.reads
     ))
 }
 
