@@ -64,7 +64,7 @@ pub(super) use self::{overview::events::OverviewCache, page::PageError};
 
 use self::{
     layout::Layout,
-    links::{HOME, flash_message, page_url, percent_encode, redirect_see_other},
+    links::{HOME, flash_message, page_url, percent_encode, query_count, redirect_see_other},
     page::{PageResult, copy_error_headers, ok_page, render},
 };
 

@@ -7,22 +7,27 @@ use actix_web::{
 };
 
 use super::{
-    PageError, PageResult, catalog_entry_draft::EntryDraft, catalog_entry_form::DELETED_REVISION,
-    catalog_tables::table_path, flash_message, form::Form, form_values::FormValues, groups,
-    ok_page, page_url, redirect_see_other, signed_in::SignedIn,
+    PageError, PageResult,
+    catalog_entry_draft::{EntryDraft, SAVED},
+    catalog_entry_form::DELETED_REVISION,
+    catalog_tables::table_path,
+    flash_message,
+    form::Form,
+    form_values::FormValues,
+    groups,
+    number_edits::EditCounts,
+    ok_page, page_url, redirect_see_other,
+    signed_in::SignedIn,
 };
 use crate::{
     http::{AppState, admin_api, body, path},
-    model::EntryName,
-    service::{Admin, AdminError, Options, Precondition},
+    model::{EntryName, Table},
+    service::{Admin, AdminError, CatalogEntry, FormData, Options, Precondition},
 };
 
 /// Messages after a redirect to a page.
-pub(super) const FLASH_MESSAGES: [(&str, &str); 3] = [
-    ("saved", "Saved. Active on all replicas within a second."),
-    ("deleted", "Deleted"),
-    ("released", "Number released"),
-];
+pub(super) const FLASH_MESSAGES: [(&str, &str); 2] =
+    [("deleted", "Deleted"), ("released", "Number released")];
 
 /// `GET /genesys/1/admin/ui/new/services?preset=`, `GET /genesys/1/admin/ui/new/groups`; with `?copy=` the form has the
 /// options of another entry
@@ -73,8 +78,9 @@ pub(super) async fn show_entry(
     let (table, name) = (path::page_table(&request)?, path::page_name(&request)?);
     let admin = admin_api::admin_service(&state)?;
     let entry = admin.read_entry((table, name)).await?;
+    let query = body::parse_query(&state, &request)?;
     let draft = EntryDraft {
-        flash: flash_message(&body::parse_query(&state, &request)?, &FLASH_MESSAGES),
+        flash: entry_flash(admin, (table, &entry), &query),
         ..EntryDraft::from_entry(table, entry)
     };
     let mut page = draft.into_page(admin, &session)?;
@@ -85,6 +91,20 @@ pub(super) async fn show_entry(
         group_page => group_page?,
     };
     ok_page(&page)
+}
+
+/// The message after a redirect to the page of an entry.
+fn entry_flash(admin: &Admin, (table, entry): (Table, &CatalogEntry), query: &FormData) -> String {
+    if query.text("message") != Some(SAVED) {
+        return flash_message(query, &FLASH_MESSAGES).to_owned();
+    }
+    let counts = EditCounts::from_query(query).describe();
+    let active = if admin.is_active(table, entry) {
+        "Active on this replica, and on all replicas within a second."
+    } else {
+        "Not active on this replica yet; reload the page to see when it is."
+    };
+    format!("Saved.{counts} {active}")
 }
 
 /// `POST /genesys/1/admin/ui/services/{name}`, `POST /genesys/1/admin/ui/groups/{name}`

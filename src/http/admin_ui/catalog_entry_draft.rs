@@ -6,7 +6,8 @@ use super::{
     Layout, PageError, PageResult,
     catalog_entry_form::{EntryForm, EntryPage, KnownNames},
     catalog_tables::{menu_section, new_entry_title, table_path},
-    form_values::{FormValues, InputError},
+    form_values::{FormValues, InputError, NUMBERS},
+    number_edits::EditCounts,
     page_url, redirect_see_other, render,
     signed_in::SignedIn,
 };
@@ -14,10 +15,13 @@ use crate::{
     http::{ApiError, AppState, admin_api},
     model::Table,
     service::{
-        Admin, AdminError, CatalogEntry, EntryConflict, EntryError, EntryOrigin, Precondition,
-        REDACTED, ServicePreset, group_options, preset_of, presets,
+        Admin, AdminError, CatalogEntry, EntryConflict, EntryError, EntryOrigin, OptionValue,
+        Options, Precondition, REDACTED, ServicePreset, group_options, preset_of, presets,
     },
 };
+
+/// The query parameter `message` after an entry was saved.
+pub(super) const SAVED: &str = "saved";
 
 /// The state of the page of an entry: stored or submitted.
 pub(super) struct EntryDraft {
@@ -34,7 +38,7 @@ pub(super) struct EntryDraft {
     pub(super) warnings: Vec<String>,
     /// What someone else saved in the meantime.
     pub(super) conflict: Option<EntryConflict>,
-    pub(super) flash: &'static str,
+    pub(super) flash: String,
 }
 
 impl EntryDraft {
@@ -51,7 +55,7 @@ impl EntryDraft {
             invalid_option: None,
             warnings: Vec::new(),
             conflict: None,
-            flash: "",
+            flash: String::new(),
         }
     }
 
@@ -69,16 +73,29 @@ impl EntryDraft {
         }
     }
 
-    /// A new entry with the options of another one, without its secrets.
+    /// A new entry with the options of another one, without its secrets and the numbers that a group books exclusively:
+    /// no other group can have them.
     pub(super) fn copy_of(table: Table, entry: CatalogEntry) -> Self {
         let mut options = entry.options;
-        options.retain(|_, value| value.text() != Some(REDACTED));
+        let mut uncopied_secrets = Vec::new();
+        for (name, value) in &mut options {
+            if value.text() == Some(REDACTED) {
+                *value = OptionValue::Text(String::new());
+                uncopied_secrets.push(name.clone());
+            }
+        }
+        if is_exclusive(&options) {
+            options.remove(NUMBERS);
+        }
         Self {
             requested_name: format!("{}-copy", entry.name),
             preset_name: preset_of(&options)
                 .map_or("", |preset| preset.name)
                 .to_owned(),
-            values: options.into(),
+            values: FormValues {
+                uncopied_secrets,
+                ..options.into()
+            },
             ..Self::new(table)
         }
     }
@@ -99,24 +116,26 @@ impl EntryDraft {
         let entry = (self.table, name.clone());
         let actor = session.actor(state, request);
         let put = match self.values.options() {
-            Ok(options) => match FormValues::check_size(&options, state.limits.form_bytes) {
-                Ok(()) => {
-                    let put = admin.put_entry(entry.clone(), options, condition, &actor);
-                    put.await.map(drop)
+            Ok((options, counts)) => {
+                match FormValues::check_size(&options, state.limits.form_bytes) {
+                    Ok(()) => {
+                        let put = admin.put_entry(entry.clone(), options, condition, &actor);
+                        put.await.map(|_| counts)
+                    }
+                    Err(error) => Err(error),
                 }
-                Err(error) => Err(error),
-            },
+            }
             Err(InputError { option, message }) => {
                 self.invalid_option = option;
                 Err(AdminError::Invalid(message))
             }
         };
         match put {
-            Ok(()) => Ok(redirect_to_saved(self.table, &name)),
+            Ok(counts) => Ok(redirect_to_saved(self.table, &name, counts)),
             Err(error) => {
                 let is_conflict =
                     matches!(error, AdminError::PreconditionFailed(_)) && self.name.is_some();
-                if is_conflict && let Ok(own) = self.values.options() {
+                if is_conflict && let Ok((own, _)) = self.values.options() {
                     self.conflict = Some(admin.entry_conflict(&entry, &own).await?);
                 }
                 self.read_only = matches!(error, AdminError::ReadOnly(..)) && self.name.is_some();
@@ -196,9 +215,19 @@ fn invalid_option(error: &EntryError) -> Option<String> {
     error.option().map(str::to_owned)
 }
 
-fn redirect_to_saved(table: Table, name: &str) -> HttpResponse {
+/// Whether a group books its numbers for one service at a time.
+fn is_exclusive(options: &Options) -> bool {
+    let strategy = options.get("_allocation_strategy");
+    matches!(
+        strategy.and_then(OptionValue::text),
+        Some("CLUSTER" | "LOCAL")
+    )
+}
+
+fn redirect_to_saved(table: Table, name: &str, counts: EditCounts) -> HttpResponse {
     redirect_see_other(&format!(
-        "{}?message=saved",
-        page_url(&[table_path(table), name])
+        "{}?message={SAVED}{}",
+        page_url(&[table_path(table), name]),
+        counts.to_query()
     ))
 }

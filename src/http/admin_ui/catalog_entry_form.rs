@@ -68,6 +68,8 @@ pub(super) struct EntryForm {
     /// The numbers to add to a group and to remove from it, as typed.
     pub(super) added_numbers: String,
     pub(super) removed_numbers: String,
+    /// The secrets of the entry that this one is a copy of, and whether the copy has none.
+    pub(super) uncopied_secrets: Vec<(String, bool)>,
     /// Options whose name is a pattern.
     pub(super) families: Vec<OptionDoc>,
     /// Names of resource groups, for completion.
@@ -136,6 +138,11 @@ impl EntryForm {
             others,
             added_numbers: values.added_numbers.clone(),
             removed_numbers: values.removed_numbers.clone(),
+            uncopied_secrets: values
+                .uncopied_secrets
+                .iter()
+                .map(|secret| (secret.clone(), values.omitted_secrets.contains(secret)))
+                .collect(),
             families,
             groups: names.groups,
             services: names.services,
@@ -206,7 +213,7 @@ pub(super) struct EntryPage {
     pub(super) warnings: Vec<String>,
     /// The entry was changed by someone else.
     pub(super) conflict: Option<EntryConflict>,
-    pub(super) flash: &'static str,
+    pub(super) flash: String,
     /// Usage and numbers of an active resource group.
     pub(super) group_page: Option<GroupPage>,
 }

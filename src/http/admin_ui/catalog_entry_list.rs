@@ -1,6 +1,9 @@
 //! The lists of *Service definitions* and *Resource groups*.
 
-use std::{cmp::Ordering, collections::HashMap};
+use std::{
+    cmp::Ordering,
+    collections::{HashMap, HashSet},
+};
 
 use actix_web::{HttpRequest, web::Data};
 
@@ -74,7 +77,11 @@ impl EntriesPage {
         let (_, entries) = admin.list_entries(table).await?;
         let mut rows: Vec<EntryRow> = entries.into_iter().map(EntryRow::new).collect();
         let (is_empty, types) = (rows.is_empty(), types(&rows));
-        rows.retain(|row| row.matches(&list));
+        let with_number = match table {
+            Table::Services => HashSet::new(),
+            Table::Resources => admin.groups_with_number(list.filter("q")),
+        };
+        rows.retain(|row| row.matches(&list, &with_number));
         let is_by_usage = list.order().0 == "usage";
         let has_unread_usage = is_by_usage && rows.len() > MAX_SAMPLED_GROUPS;
         if is_by_usage {
@@ -145,22 +152,30 @@ impl EntryRow {
         STATES[usize::from(self.entry.problem.is_some())]
     }
 
-    /// Whether the name or one of the numbers contains the text, ignoring case.
+    /// Whether the name or one of the numbers contains the text, ignoring case and separators of numbers.
     fn contains(&self, text: &str) -> bool {
         let name = self.entry.name.to_lowercase();
         let numbers = match self.entry.options.get("numbers") {
             Some(OptionValue::List(numbers)) => numbers.as_slice(),
             _ => &[],
         };
-        name.contains(&text.to_lowercase()) || numbers.iter().any(|number| number.contains(text))
+        let digits = digits(text);
+        name.contains(&text.to_lowercase())
+            || numbers.iter().any(|number| {
+                number.contains(text)
+                    || digits.as_ref().is_some_and(|part| {
+                        self::digits(number).is_some_and(|all| all.contains(part))
+                    })
+            })
     }
 
-    fn matches(&self, list: &ListQuery) -> bool {
+    /// Whether the row has the values of the filters; `with_number` are the groups with the number that is searched.
+    fn matches(&self, list: &ListQuery, with_number: &HashSet<String>) -> bool {
         let is = |filter: &str, value: &str| {
             let wanted = list.filter(filter);
             wanted.is_empty() || wanted == value
         };
-        self.contains(list.filter("q"))
+        (self.contains(list.filter("q")) || with_number.contains(&self.entry.name))
             && is("type", &self.summary)
             && is("source", self.source())
             && is("status", self.status())
@@ -176,6 +191,14 @@ impl EntryRow {
             _ => self.entry.name.cmp(&other.entry.name),
         }
     }
+}
+
+/// The digits of a phone number in any spelling; `None` for other texts.
+fn digits(text: &str) -> Option<String> {
+    let is_separator = |char: char| matches!(char, '+' | '-' | '.' | '/' | '(' | ')' | ' ');
+    let digits: String = text.chars().filter(|char| !is_separator(*char)).collect();
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then_some(digits)
 }
 
 /// `GET /genesys/1/admin/ui/services`, `GET /genesys/1/admin/ui/groups`

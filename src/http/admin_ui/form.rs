@@ -26,6 +26,9 @@ pub(super) const OTHER_FIELDS: [&str; 2] = ["other_name", "other_value"];
 /// The fields with numbers to add to a group and to remove from it.
 pub(super) const ADDED_NUMBERS_FIELD: &str = "numbers_add";
 pub(super) const REMOVED_NUMBERS_FIELD: &str = "numbers_remove";
+/// The fields with the secrets of the entry that a new one is a copy of, and with those that it has not.
+pub(super) const UNCOPIED_SECRET_FIELD: &str = "uncopied_secret";
+pub(super) const OMITTED_SECRET_FIELD: &str = "omitted_secret";
 /// The field with the catalog of an import.
 pub(super) const CATALOG_FIELD: &str = "catalog";
 /// The field with the form token of the session.
@@ -98,6 +101,12 @@ impl Form {
     pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let fields = self.0.iter();
         fields.map(|(field, text)| (field.as_str(), text.as_str()))
+    }
+
+    /// All values of a field.
+    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+        let named = self.0.iter().filter(|(field, _)| field == name);
+        named.map(|(_, text)| text.clone()).collect()
     }
 
     /// The last value of a field; empty if the field is missing.

@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::{
-    form::{ADDED_NUMBERS_FIELD, Form, OPTION_PREFIX, OTHER_FIELDS, REMOVED_NUMBERS_FIELD},
-    number_edits,
+    form::{
+        ADDED_NUMBERS_FIELD, Form, OMITTED_SECRET_FIELD, OPTION_PREFIX, OTHER_FIELDS,
+        REMOVED_NUMBERS_FIELD, UNCOPIED_SECRET_FIELD,
+    },
+    number_edits::{self, EditCounts, EditedNumbers},
 };
 use crate::service::{AdminError, OptionValue, Options};
 
 /// The option with the numbers of a group.
-const NUMBERS: &str = "numbers";
+pub(super) const NUMBERS: &str = "numbers";
 /// Characters of a value that an error message quotes.
 const MAX_QUOTED_CHARS: usize = 40;
 
@@ -29,6 +32,9 @@ pub(super) struct FormValues {
     /// The numbers to add to a group and to remove from it, as typed.
     pub(super) added_numbers: String,
     pub(super) removed_numbers: String,
+    /// The secrets of the entry that this one is a copy of, and those of them that are not needed.
+    pub(super) uncopied_secrets: Vec<String>,
+    pub(super) omitted_secrets: Vec<String>,
 }
 
 impl From<Options> for FormValues {
@@ -47,6 +53,8 @@ impl FormValues {
         let mut values = Self {
             added_numbers: form.text(ADDED_NUMBERS_FIELD).to_owned(),
             removed_numbers: form.text(REMOVED_NUMBERS_FIELD).to_owned(),
+            uncopied_secrets: form.texts(UNCOPIED_SECRET_FIELD),
+            omitted_secrets: form.texts(OMITTED_SECRET_FIELD),
             ..Self::default()
         };
         let numbers = match before.get(NUMBERS) {
@@ -84,11 +92,12 @@ impl FormValues {
         values
     }
 
-    /// The options, without empty fields.
+    /// The options, without empty fields, and how many numbers were changed.
     ///
     /// # Errors
-    /// An [`InputError`] for a value without a name, for a duplicate name, or for numbers that cannot be added or removed.
-    pub(super) fn options(&self) -> Result<Options, InputError> {
+    /// An [`InputError`] for a value without a name, for a duplicate name, for numbers that cannot be added or removed, or
+    /// for the missing secret of a copy.
+    pub(super) fn options(&self) -> Result<(Options, EditCounts), InputError> {
         let fields = self.fields.iter();
         let fields = fields.filter(|(_, value)| value.text() != Some(""));
         let mut options = Options::new();
@@ -112,28 +121,47 @@ impl FormValues {
                 });
             }
         }
-        self.apply_number_edits(&mut options)?;
-        Ok(options)
+        self.check_secrets(&options)?;
+        let counts = self.apply_number_edits(&mut options)?;
+        Ok((options, counts))
     }
 
-    fn apply_number_edits(&self, options: &mut Options) -> Result<(), InputError> {
+    /// Checks that a copy has the secrets of the original, except those that the operator omits: without its password, a
+    /// service is open.
+    fn check_secrets(&self, options: &Options) -> Result<(), InputError> {
+        let is_missing = |secret: &&String| {
+            let value = options.get(*secret).and_then(OptionValue::text);
+            value.unwrap_or_default().is_empty() && !self.omitted_secrets.contains(secret)
+        };
+        let missing = self.uncopied_secrets.iter().find(is_missing);
+        missing.map_or(Ok(()), |secret| {
+            Err(InputError {
+                option: Some(secret.clone()),
+                message: format!(
+                    "option {secret}: the secret was not copied; enter it, or select that the copy has none"
+                ),
+            })
+        })
+    }
+
+    fn apply_number_edits(&self, options: &mut Options) -> Result<EditCounts, InputError> {
         if [&self.added_numbers, &self.removed_numbers]
             .iter()
             .all(|text| text.trim().is_empty())
         {
-            return Ok(());
+            return Ok(EditCounts::default());
         }
         let numbers = match options.remove(NUMBERS) {
             Some(OptionValue::List(numbers)) => numbers,
             _ => Vec::new(),
         };
-        let numbers = number_edits::apply(numbers, &self.added_numbers, &self.removed_numbers);
-        let numbers = numbers.map_err(|message| InputError {
+        let edited = number_edits::apply(numbers, &self.added_numbers, &self.removed_numbers);
+        let EditedNumbers { numbers, counts } = edited.map_err(|message| InputError {
             option: Some(NUMBERS.to_owned()),
             message: format!("numbers: {message}"),
         })?;
         options.insert(NUMBERS.to_owned(), OptionValue::List(numbers));
-        Ok(())
+        Ok(counts)
     }
 
     /// Checks that a form can contain the numbers, so that the group can be edited again.

@@ -5,7 +5,7 @@
 //! is imported and a new preview is shown.
 
 use actix_web::{
-    HttpRequest, ResponseError,
+    HttpRequest, HttpResponse, ResponseError,
     http::StatusCode,
     web::{Data, Payload},
 };
@@ -13,13 +13,13 @@ use askama::Template;
 
 use self::submitted::SubmittedImport;
 use super::{
-    Layout, PageResult, flash_message, form::Form, ok_page, page_url, redirect_see_other, render,
-    signed_in::SignedIn,
+    Layout, PageResult, flash_message, form::Form, ok_page, page_url, query_count,
+    redirect_see_other, render, signed_in::SignedIn,
 };
 use crate::{
     http::{ApiError, AppState, admin_api, body},
     model::Table,
-    service::{Admin, AdminError, Difference, ImportReport, LostEntries, Precondition},
+    service::{Admin, AdminError, Difference, FormData, ImportReport, LostEntries, Precondition},
 };
 
 mod submitted;
@@ -37,21 +37,20 @@ struct ImportExportPage {
     is_conflict: bool,
     /// The changes that the import would make.
     preview: Option<ImportReport>,
-    flash: &'static str,
+    /// Who changed the catalog last, and when, on a conflict.
+    changed_by: Option<(String, String)>,
+    flash: String,
     lost: LostEntries,
 }
 
+/// The query parameter `message` after an import, and those with the numbers of entries.
+const IMPORTED: &str = "imported";
+const COUNT_PARAMETERS: [&str; 3] = ["new", "changed", "deleted"];
 /// Messages after a redirect to this page.
-const FLASH_MESSAGES: [(&str, &str); 2] = [
-    (
-        "imported",
-        "Imported. Active on all replicas within a second.",
-    ),
-    (
-        "restored",
-        "Lost entries restored. Active on all replicas within a second.",
-    ),
-];
+const FLASH_MESSAGES: [(&str, &str); 1] = [(
+    "restored",
+    "Lost entries restored. Active on all replicas within a second.",
+)];
 
 /// `GET /genesys/1/admin/ui/catalog`
 pub(super) async fn show_import_export(
@@ -60,9 +59,32 @@ pub(super) async fn show_import_export(
     request: HttpRequest,
 ) -> PageResult {
     let mut page = ImportExportPage::new(&session, SubmittedImport::default());
-    page.flash = flash_message(&body::parse_query(&state, &request)?, &FLASH_MESSAGES);
+    page.flash = import_flash(&body::parse_query(&state, &request)?);
     page.lost = admin_api::admin_service(&state)?.lost_entries();
     ok_page(&page)
+}
+
+/// The message after a redirect to this page.
+fn import_flash(query: &FormData) -> String {
+    if query.text("message") != Some(IMPORTED) {
+        return flash_message(query, &FLASH_MESSAGES).to_owned();
+    }
+    let counts = COUNT_PARAMETERS.map(|name| format!("{} {name}", query_count(query, name)));
+    let counts = counts.join(", ");
+    format!("Imported: {counts}. Active on all replicas within a second.")
+}
+
+/// The page after an import.
+fn redirect_to_imported(report: &ImportReport) -> HttpResponse {
+    let entries = [&report.created, &report.replaced, &report.deleted];
+    let counts = COUNT_PARAMETERS.iter().zip(entries);
+    let counts: String = counts
+        .map(|(name, entries)| format!("&{name}={}", entries.len()))
+        .collect();
+    redirect_see_other(&format!(
+        "{}?message={IMPORTED}{counts}",
+        page_url(&["catalog"])
+    ))
 }
 
 /// `GET /genesys/1/admin/ui/catalog/export`
@@ -87,10 +109,7 @@ pub(super) async fn import_catalog(
     let admin = admin_api::admin_service(&state)?;
     let mut page = ImportExportPage::new(&session, submitted);
     let status = match page.submitted.import(admin, &actor).await {
-        Ok(Some(_)) => {
-            let url = page_url(&["catalog"]) + "?message=imported";
-            return Ok(redirect_see_other(&url));
-        }
+        Ok(Some(report)) => return Ok(redirect_to_imported(&report)),
         Ok(None) => page.load_preview(admin).await,
         Err(error) => page.handle_import_error(error, admin).await,
     };
@@ -105,7 +124,8 @@ impl ImportExportPage {
             problem: String::new(),
             is_conflict: false,
             preview: None,
-            flash: "",
+            changed_by: None,
+            flash: String::new(),
             lost: LostEntries::default(),
         }
     }
@@ -137,6 +157,8 @@ impl ImportExportPage {
             return status;
         }
         self.is_conflict = true;
+        // The page is as useful without it.
+        self.changed_by = admin.latest_catalog_change().await.ok().flatten();
         StatusCode::PRECONDITION_FAILED
     }
 

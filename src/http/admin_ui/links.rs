@@ -37,3 +37,9 @@ pub(super) fn flash_message(query: &FormData, messages: &[(&str, &'static str)])
     let mut matching = messages.iter().filter(|(known, _)| Some(*known) == name);
     matching.next().map_or("", |(_, message)| message)
 }
+
+/// The number in a query parameter; 0 without one.
+pub(super) fn query_count(query: &FormData, name: &str) -> usize {
+    let count = query.text(name).and_then(|text| text.parse().ok());
+    count.unwrap_or_default()
+}

@@ -1,6 +1,9 @@
 //! Numbers that are added to a resource group and removed from it: pasted lists and ranges.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::RangeInclusive};
+
+use super::{list_query::format_total, query_count};
+use crate::service::FormData;
 
 /// Maximum number of numbers in a range.
 const MAX_RANGE: u64 = 10_000;
@@ -8,8 +11,67 @@ const MAX_RANGE: u64 = 10_000;
 const MAX_NUMBERS: usize = 50_000;
 /// Characters of an entry that an error message quotes.
 const MAX_QUOTED_CHARS: usize = 40;
+/// Digits of a phone number: 15 at most by E.164, and 3 of an international prefix.
+const DIGITS: RangeInclusive<usize> = 3..=18;
+/// The query parameters with the counts after a redirect.
+const COUNT_PARAMETERS: [&str; 3] = ["added", "removed", "present"];
 
-/// The numbers after the changes. Numbers that the group has already are not added again.
+/// The numbers after the changes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct EditedNumbers {
+    pub(super) numbers: Vec<String>,
+    pub(super) counts: EditCounts,
+}
+
+/// How many numbers were changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct EditCounts {
+    added: usize,
+    removed: usize,
+    /// Numbers to add that the group had already.
+    present: usize,
+}
+
+impl EditCounts {
+    /// The counts in the query of a page after a redirect.
+    pub(super) fn from_query(query: &FormData) -> Self {
+        let [added, removed, present] = COUNT_PARAMETERS.map(|name| query_count(query, name));
+        Self {
+            added,
+            removed,
+            present,
+        }
+    }
+
+    /// The counts as the end of a query.
+    pub(super) fn to_query(self) -> String {
+        let counts = [self.added, self.removed, self.present];
+        let counted = COUNT_PARAMETERS.iter().zip(counts);
+        let counted = counted.filter(|(_, count)| *count > 0);
+        counted
+            .map(|(name, count)| format!("&{name}={count}"))
+            .collect()
+    }
+
+    /// The counts as a sentence; empty without changes.
+    pub(super) fn describe(self) -> String {
+        let parts = [
+            (self.added, "added"),
+            (self.removed, "removed"),
+            (self.present, "already there"),
+        ];
+        let parts = parts.iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<String> = parts
+            .map(|(count, what)| format!("{} {what}", format_total(*count)))
+            .collect();
+        if parts.is_empty() {
+            return String::new();
+        }
+        format!(" Numbers: {}.", parts.join(", "))
+    }
+}
+
+/// Applies the changes. Numbers that the group has already are not added again.
 ///
 /// # Errors
 /// A message about an entry that is not valid, or about a number that cannot be removed.
@@ -17,13 +79,11 @@ pub(super) fn apply(
     mut numbers: Vec<String>,
     added: &str,
     removed: &str,
-) -> Result<Vec<String>, String> {
-    let removed = parse(removed)?;
-    let existing: HashSet<&str> = numbers.iter().map(String::as_str).collect();
-    if let Some(unknown) = removed
-        .iter()
-        .find(|number| !existing.contains(number.as_str()))
-    {
+) -> Result<EditedNumbers, String> {
+    let mut existing: HashSet<String> = numbers.iter().cloned().collect();
+    let removed = parse(removed, &existing)?;
+    let added = parse(added, &existing)?;
+    if let Some(unknown) = removed.iter().find(|number| !existing.contains(*number)) {
         return Err(format!(
             "{:?} cannot be removed: it is not one of the numbers; expected a number as it is listed",
             quote(unknown)
@@ -31,24 +91,39 @@ pub(super) fn apply(
     }
     let removed: HashSet<String> = removed.into_iter().collect();
     numbers.retain(|number| !removed.contains(number));
-    let mut existing: HashSet<String> = numbers.iter().cloned().collect();
-    for number in parse(added)? {
+    existing.retain(|number| !removed.contains(number));
+    let mut counts = EditCounts {
+        removed: removed.len(),
+        ..EditCounts::default()
+    };
+    for number in added {
         if existing.insert(number.clone()) {
+            counts.added += 1;
             numbers.push(number);
+        } else {
+            counts.present += 1;
         }
     }
-    Ok(numbers)
+    Ok(EditedNumbers { numbers, counts })
 }
 
-/// The numbers in a text: separated by line breaks, white space, commas or semicolons. An entry of two numbers with a
-/// hyphen between them is a range.
-fn parse(text: &str) -> Result<Vec<String>, String> {
-    let entries = text.split(|char: char| char.is_whitespace() || matches!(char, ',' | ';'));
+/// The numbers in a text: separated by line breaks, commas or semicolons. An entry is one of the `existing` numbers, a
+/// range, or a phone number.
+fn parse(text: &str, existing: &HashSet<String>) -> Result<Vec<String>, String> {
     let mut numbers = Vec::new();
+    let entries = text.split(['\n', '\r', ',', ';']).map(str::trim);
     for entry in entries.filter(|entry| !entry.is_empty()) {
         match range_ends(entry) {
+            _ if existing.contains(entry) => numbers.push(entry.to_owned()),
             Some((first, last)) => add_range(&mut numbers, entry, first, last)?,
-            None => numbers.push(entry.to_owned()),
+            None if is_phone_number(entry) => numbers.push(entry.to_owned()),
+            None => {
+                return Err(format!(
+                    "{:?} is not a phone number; expected 3 to 18 digits, such as 8005550100 or \
+                     +1 800 555 0100, and numbers separated by line breaks, commas or semicolons",
+                    quote(entry)
+                ));
+            }
         }
         if numbers.len() > MAX_NUMBERS {
             return Err(format!("a field has more than {MAX_NUMBERS} numbers"));
@@ -57,9 +132,33 @@ fn parse(text: &str) -> Result<Vec<String>, String> {
     Ok(numbers)
 }
 
+/// Whether a text is a plausible phone number in a usual spelling, or a service code such as `*6`.
+fn is_phone_number(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    if text.starts_with(['*', '#']) {
+        let is_code = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'*' | b'#');
+        return (1..=*DIGITS.end()).contains(&digits) && text.bytes().all(is_code);
+    }
+    let number = text.trim_start_matches('(');
+    let number = number.strip_prefix('+').unwrap_or(number);
+    let is_separator = |char: char| matches!(char, '-' | '.' | '/');
+    let is_allowed = |char: char| {
+        char.is_ascii_digit() || is_separator(char) || matches!(char, ' ' | '\u{a0}' | '(' | ')')
+    };
+    // Adjacent separators, and a hyphen between blanks, are other notations of ranges.
+    let visible = number.replace(['(', ')'], "");
+    let is_range = visible.contains(" - ")
+        || visible
+            .chars()
+            .zip(visible.chars().skip(1))
+            .any(|(one, next)| is_separator(one) && is_separator(next));
+    DIGITS.contains(&digits) && number.chars().all(is_allowed) && !is_range
+}
+
 /// The ends of a range, if the entry is one.
 fn range_ends(entry: &str) -> Option<(&str, &str)> {
     let (first, last) = entry.split_once(['-', '–'])?;
+    let (first, last) = (first.trim_end(), last.trim_start());
     let is_number = |text: &str| {
         let digits = text.strip_prefix('+').unwrap_or(text);
         !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
@@ -80,7 +179,8 @@ fn add_range(
     };
     if first.len() != last.len() || last.starts_with('+') == sign.is_empty() {
         return Err(format!(
-            "the range {quoted:?} has ends of different lengths; expected such as 8005550100-8005550199"
+            "the range {quoted:?} has ends of different lengths; expected such as 8005550100-8005550199, or a \
+             number without the hyphen"
         ));
     }
     let last = last.trim_start_matches('+');
@@ -112,8 +212,9 @@ mod tests {
     use super::*;
 
     fn edit(added: &str, removed: &str) -> Result<Vec<String>, String> {
-        let numbers = ["8005550100", "555 01", "007"];
-        apply(numbers.map(str::to_owned).to_vec(), added, removed)
+        let numbers = ["8005550100", "555 01", "007", "abc"];
+        let edited = apply(numbers.map(str::to_owned).to_vec(), added, removed)?;
+        Ok(edited.numbers)
     }
 
     #[test]
@@ -122,16 +223,33 @@ mod tests {
             "8005550100",
             "555 01",
             "007",
+            "abc",
             "+098",
             "+099",
             "+100",
-            "1",
+            "+1 800 555 0303",
+            "(800) 555-0301",
+            "030 1234-5678",
+            "*6",
             "800-555-0101",
         ];
-        let added = edit("+098-+100, 1;\n 800-555-0101\t007", "").unwrap();
-        assert_eq!(added, expected);
-        assert_eq!(edit("", "007 8005550100-8005550100").unwrap(), ["555 01"]);
-        assert_eq!(edit("007", "007").unwrap(), ["8005550100", "555 01", "007"]);
+        let added = "+098 - +100, +1 800 555 0303;\n(800) 555-0301,030 1234-5678\r\n*6;800-555-0101\n007\nabc";
+        assert_eq!(edit(added, "").unwrap(), expected);
+        let removed = "007;8005550100-8005550100,abc";
+        assert_eq!(edit("", removed).unwrap(), ["555 01"]);
+        let again = edit("007", "007,555 01").unwrap();
+        assert_eq!(again, ["8005550100", "abc", "007"]);
+    }
+
+    #[test]
+    fn changes_are_counted() {
+        let numbers = vec!["8005550100".to_owned(), "8005550101".to_owned()];
+        let edited = apply(numbers, "8005550101-8005550104", "8005550100").unwrap();
+        let EditedNumbers { counts, .. } = edited;
+        assert_eq!(counts.to_query(), "&added=3&removed=1&present=1");
+        let text = " Numbers: 3 added, 1 removed, 1 already there.";
+        assert_eq!(counts.describe(), text);
+        assert_eq!(EditCounts::default().describe(), "");
     }
 
     #[test]
@@ -148,12 +266,20 @@ mod tests {
                 "at most 19 digits",
             ),
             ("", "006-007", "\"006\" cannot be removed"),
+            ("+1", "", "\"+1\" is not a phone number"),
+            ("8005550001, abcd", "", "\"abcd\" is not a phone number"),
+            ("<script>", "", "\"<script>\" is not a phone number"),
+            ("8005550001 8005550002", "", "is not a phone number"),
+            ("8005550001\t8005550002", "", "is not a phone number"),
+            ("555001..555009", "", "is not a phone number"),
+            ("555 001 - 555 009", "", "is not a phone number"),
+            ("555+001", "", "is not a phone number"),
         ] {
             let error = edit(added, removed).unwrap_err();
             assert!(error.contains(part), "{error}");
         }
-        let ranges = "0000-9999 ".repeat(6);
+        let ranges = "0000-9999,".repeat(6);
         assert!(edit(&ranges, "").unwrap_err().contains("more than 50000"));
-        assert_eq!(edit("00000-09999", "").unwrap().len(), 10_003);
+        assert_eq!(edit("00000-09999", "").unwrap().len(), 10_004);
     }
 }

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::info;
 
-use super::{Actor, Admin, AdminError, service_search::MAX_SEARCHED};
+use super::{Actor, Admin, AdminError, service_search::MAX_SEARCHED, table_label};
 use crate::{
-    model::{ServiceId, StoreError, Timestamp},
+    model::{ServiceId, StoreError, Table, Timestamp},
     service::options::{self, OptionValue, Options, REDACTED},
     store::AuditLogStore,
 };
@@ -158,14 +158,10 @@ impl AuditRecord {
 
     /// Sets the options of an entry before and after the change.
     pub(super) fn with_states(self, before: Option<&Options>, after: Option<&Options>) -> Self {
-        let mut redacted = after.map(options::redact);
-        if let (Some(before), Some(after), Some(redacted)) = (before, after, &mut redacted) {
-            for (option, value) in redacted.iter_mut().filter(|(_, value)| is_redacted(value)) {
-                if before.get(option) != after.get(option) {
-                    *value = OptionValue::Text(format!("{REDACTED} (changed)"));
-                }
-            }
-        }
+        let redacted = match (before, after) {
+            (Some(before), Some(after)) => Some(redact_changed(before, after)),
+            _ => after.map(options::redact),
+        };
         let before = before.map(|before| truncate_state(&options::redact(before)));
         Self {
             before,
@@ -198,8 +194,16 @@ impl AuditRecord {
     }
 }
 
-fn is_redacted(value: &OptionValue) -> bool {
-    value.text() == Some(REDACTED)
+/// The options `after` a change with secrets redacted; those with another value `before` it are marked.
+pub(super) fn redact_changed(before: &Options, after: &Options) -> Options {
+    let mut redacted = options::redact(after);
+    let secrets = redacted.iter_mut();
+    for (option, value) in secrets.filter(|(_, value)| value.text() == Some(REDACTED)) {
+        if before.contains_key(option) && before.get(option) != after.get(option) {
+            *value = OptionValue::Text(format!("{REDACTED} (changed)"));
+        }
+    }
+    redacted
 }
 
 /// The options as JSON, truncated to [`MAX_STATE_BYTES`].
@@ -262,11 +266,29 @@ impl Admin {
         kind: &str,
         name: &str,
     ) -> Result<Option<(String, String)>, AdminError> {
+        self.latest_matching(|record| record.kind == kind && record.name == name)
+            .await
+    }
+
+    /// The user and the time of the latest change of the catalog, as [`Admin::latest_change`].
+    ///
+    /// # Errors
+    /// [`AdminError::Service`] for errors of the store.
+    pub async fn latest_catalog_change(&self) -> Result<Option<(String, String)>, AdminError> {
+        let kinds = [Table::Services, Table::Resources].map(table_label);
+        let is_entry = |record: &AuditRecord| kinds.contains(&record.kind.as_str());
+        self.latest_matching(is_entry).await
+    }
+
+    async fn latest_matching(
+        &self,
+        is_wanted: impl Fn(&AuditRecord) -> bool,
+    ) -> Result<Option<(String, String)>, AdminError> {
         let events = self.store.audit_events(None, SEARCH_BATCH).await?;
         let records = events
             .iter()
             .filter_map(|event| serde_json::from_str::<AuditRecord>(&event.text).ok());
-        let mut changes = records.filter(|record| record.kind == kind && record.name == name);
+        let mut changes = records.filter(is_wanted);
         Ok(changes.next().map(|record| (record.actor, record.time)))
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::audit_log::redact_changed;
 use crate::{
     model::EntryName,
     service::options::{self, OptionValue, Options},
@@ -10,7 +11,7 @@ use crate::{
 /// Values of a list in a brief text.
 const MAX_LISTED: usize = 20;
 
-/// A change of an option. Secrets are redacted.
+/// A change of an option. Secrets are redacted, and marked if they differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// The entry.
@@ -33,7 +34,7 @@ pub(super) fn diff_options(
     before: &Options,
     after: &Options,
 ) -> Vec<Difference> {
-    let (old, new) = (options::redact(before), options::redact(after));
+    let (old, new) = (options::redact(before), redact_changed(before, after));
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let differ = names
         .into_iter()

@@ -1,7 +1,9 @@
 //! The numbers of a resource group, each with its state.
 
+use std::{collections::HashSet, sync::Arc};
+
 use super::{Admin, AdminError};
-use crate::model::{AccessNumber, NumberState, Table, Timestamp};
+use crate::model::{AccessNumber, Group, NumberState, Table, Timestamp};
 
 /// A number of a group.
 #[derive(Debug, Clone)]
@@ -62,6 +64,21 @@ impl Admin {
         let backup = group.backup.iter().filter(is_wanted);
         let backup = backup.map(|number| to_group_number(number, true));
         Ok(numbers.chain(backup).collect())
+    }
+
+    /// The names of the groups that have a number, in any spelling.
+    #[must_use]
+    pub fn groups_with_number(&self, number: &str) -> HashSet<String> {
+        let (catalog, subscriber) = (
+            self.context.current_catalog.load(),
+            self.subscriber_of(number).unwrap_or_default(),
+        );
+        let has_number = |group: &&Arc<Group>| {
+            let mut numbers = group.numbers.iter().chain(&group.backup);
+            !subscriber.is_empty() && numbers.any(|number| number.subscriber == subscriber)
+        };
+        let groups = catalog.resource_groups().groups().filter(has_number);
+        groups.map(|group| group.name.clone()).collect()
     }
 
     /// Reads the states of numbers of the group. See

@@ -22,11 +22,11 @@ on_every_kind_of_store!(
 const PAGE: &str = "/groups/desk";
 const ENTRY: &str = "groups/desk";
 
-/// The form of a group with the number 1, to which the number 3 is added.
+/// The form of a group with the number 1, to which the number 300 is added.
 async fn edit_numbers(app: &TestApp, session: &AdminSession<'_>) -> Fields {
     create_entry(app, ENTRY, &exclusive_group_options(&["1"])).await;
     let mut fields = form_fields(&session.page(PAGE).await);
-    set(&mut fields, "numbers_add", "3");
+    set(&mut fields, "numbers_add", "300");
     fields
 }
 
@@ -53,7 +53,7 @@ async fn a_conflict_shows_both_and_can_be_overwritten(app: TestApp) {
         [
             " class=\"mono\">numbers",
             " class=\"value\">2",
-            " class=\"value\">3"
+            " class=\"value\">300"
         ]
     );
     assert!(
@@ -71,7 +71,7 @@ async fn a_conflict_shows_both_and_can_be_overwritten(app: TestApp) {
     set(&mut fields, "overwrite", &overwrite(conflict.text()));
     redirect_target(&submit(&session, PAGE, &fields).await);
     let numbers = get_json(&app, ENTRY).await["options"]["numbers"].clone();
-    assert_eq!(numbers, json!(["1", "3"]));
+    assert_eq!(numbers, json!(["1", "300"]));
 }
 
 async fn a_deleted_entry_can_be_created_again(app: TestApp) {
@@ -89,7 +89,7 @@ async fn a_deleted_entry_can_be_created_again(app: TestApp) {
     fields.push(("overwrite".to_owned(), "deleted".to_owned()));
     redirect_target(&submit(&session, PAGE, &fields).await);
     let numbers = get_json(&app, ENTRY).await["options"]["numbers"].clone();
-    assert_eq!(numbers, json!(["1", "3"]));
+    assert_eq!(numbers, json!(["1", "300"]));
 }
 
 async fn forms_have_known_names_units_and_defaults(app: TestApp) {

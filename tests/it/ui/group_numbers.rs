@@ -31,6 +31,7 @@ mod on_one_store {
         invalid_ranges_are_named_and_change_nothing,
         numbers_are_not_changed_after_another_change,
         shared_numbers_link_to_their_other_bookings,
+        usual_spellings_are_one_number_each,
     );
 }
 
@@ -112,11 +113,15 @@ async fn ranges_and_lists_are_added_and_removed(app: TestApp) {
     set(
         &mut fields,
         "numbers_add",
-        "8005560000-8005564999,\r\n8005550001 8005570007",
+        "8005560000 - 8005564999,\r\n8005550001;8005570007",
     );
     set(&mut fields, "numbers_remove", "8005550000");
     let saved = submit(&session, PAGE, &fields).await;
-    assert_eq!(redirect_target(&saved), "/groups/desk?message=saved");
+    let target = "/groups/desk?message=saved&added=5001&removed=1&present=1";
+    assert_eq!(redirect_target(&saved), target);
+    let text = "Saved. Numbers: 5,001 added, 1 removed, 1 already there. Active on this replica";
+    let page = session.page(target).await;
+    assert!(page.contains(text), "{page}");
     let stored = stored_numbers(&app).await;
     assert_eq!(stored.len(), 5_003);
     assert_eq!(stored[..3], [number(1), number(2), "8005560000".to_owned()]);
@@ -149,6 +154,23 @@ async fn ranges_and_lists_are_added_and_removed(app: TestApp) {
     assert_eq!(created["options"]["numbers"].as_array().unwrap().len(), 100);
 }
 
+async fn usual_spellings_are_one_number_each(app: TestApp) {
+    let app = start(&app, 1).await;
+    let session = AdminSession::sign_in(&app).await;
+    let mut fields = form_fields(&session.page(PAGE).await);
+    let spellings = ["+1 800 555 0303", "(800) 555-0301", "030 1234-5678"];
+    set(&mut fields, "numbers_add", &spellings.join("\r\n"));
+    redirect_target(&submit(&session, PAGE, &fields).await);
+    assert_eq!(stored_numbers(&app).await[1..], spellings);
+    // The search of the list finds them in other spellings, and by their digits.
+    for number in ["8005550301", "%2B18005550301", "555-03", "03012345"] {
+        let list = session.page(&format!("/groups?q={number}")).await;
+        assert!(list.contains("/groups/desk\""), "{number}: {list}");
+    }
+    let list = session.page("/groups?q=8005550399").await;
+    assert!(!list.contains("/groups/desk\""), "{list}");
+}
+
 async fn invalid_ranges_are_named_and_change_nothing(app: TestApp) {
     let app = start(&app, 2).await;
     let session = AdminSession::sign_in(&app).await;
@@ -167,12 +189,22 @@ async fn invalid_ranges_are_named_and_change_nothing(app: TestApp) {
         (
             "numbers_add",
             &"8".repeat(65),
-            "expected numbers of 1 to 64 bytes",
+            "is not a phone number; expected 3 to 18 digits",
         ),
         (
             "numbers_add",
-            "800-555-0000 +18005550000",
+            "800-555-0000,+18005550000",
             "are the same subscriber",
+        ),
+        (
+            "numbers_add",
+            "8005560000\r\n<script>alert(1)</script>",
+            "\"<script>alert(1)</script>\" is not a phone number",
+        ),
+        (
+            "numbers_add",
+            "8005560000 8005560001",
+            "separated by line breaks, commas or semicolons",
         ),
         (
             "numbers_remove",

@@ -76,7 +76,8 @@ async fn import_is_previewed_and_applied(app: TestApp) {
     }
     let page = preview(&session, "replace", CATALOG).await;
     let target = redirect_target(&confirm(&session, page_html(&page)).await).to_owned();
-    assert!(session.page(&target).await.contains("Imported"));
+    let imported = "Imported: 1 new, 1 changed, 2 deleted. Active on all replicas";
+    assert!(session.page(&target).await.contains(imported), "{target}");
     assert_eq!(
         get_json(&app, "services/cart").await["options"]["_ttl"],
         "60"
@@ -100,7 +101,7 @@ async fn assert_conflict_shown(session: &AdminSession<'_>, previewed: &str) -> S
     assert_eq!(refused.status, 412);
     let page = page_html(&refused);
     assert!(
-        page.contains("The catalog was changed by someone else"),
+        page.contains("The catalog was changed by someone else after the preview. Last change by <bdi>admin</bdi>"),
         "{page}"
     );
     page.to_owned()
@@ -176,7 +177,17 @@ async fn preview_groups_changed_options_by_entry(app: TestApp) {
         changed_values(page, entry),
         ["_note: – to new", "_ttl: – to 60"]
     );
-    // Of lists, the values that are new.
+    // A changed secret is marked.
+    let text = |password: &str| {
+        format!("[services.cart]\n_type='builtin'\n_service='store'\npassword='{password}'\n")
+    };
+    let first = preview(&session, "merge", &text("first")).await;
+    redirect_target(&confirm(&session, page_html(&first)).await);
+    let second = preview(&session, "merge", &text("second")).await;
+    assert_eq!(
+        changed_values(page_html(&second), entry),
+        ["password: ******** to ******** (changed)"]
+    );
     let entry = "<h4>resource group <bdi>pool</bdi></h4>";
     assert_eq!(
         changed_values(page, entry),

@@ -215,7 +215,7 @@ async fn dry_run_lists_changes_and_changes_nothing(app: TestApp) {
         {"table": "services", "name": "vault", "action": "replace", "options": [
             {"option": "_tll", "before": null, "after": "60"},
             {"option": "_ttl", "before": "60", "after": null},
-            {"option": "password", "before": "********", "after": "********"},
+            {"option": "password", "before": "********", "after": "******** (changed)"},
         ]},
         {"table": "services", "name": "new", "action": "create", "options": []},
     ]);
