@@ -46,7 +46,7 @@ pub use self::{
     listeners::{ChangeListener, ChangeListeners},
     options::{
         Importance, MAX_NUMBER_BYTES, OptionDoc, OptionType, OptionValue, Options, REDACTED,
-        ServicePreset, group_options, is_option_name, preset_of, presets,
+        ServicePreset, group_options, is_option_name, is_secret, preset_of, presets,
     },
     parse_value::parse_integer,
     phone_numbers::{PhoneNumbers, unload_unused_phone_library},

@@ -71,7 +71,8 @@ fn check(
 }
 
 /// Whether the value of an option is never returned.
-pub(super) fn is_secret(option: &str) -> bool {
+#[must_use]
+pub fn is_secret(option: &str) -> bool {
     let rows = SERVICE_OPTIONS.iter().chain(GROUP_OPTIONS);
     let mut secret_options = rows.filter(|row| row.is_secret);
     secret_options.any(|row| row.matches(option))

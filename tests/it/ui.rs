@@ -27,6 +27,7 @@ mod match_explanation;
 mod methods;
 mod overview;
 mod quarantine;
+mod rejected_forms;
 mod replica;
 mod roles;
 mod service_actions;

@@ -2,7 +2,12 @@
 
 use actix_web::{HttpRequest, web::Payload};
 
-use super::{PageError, signed_in::SignedIn};
+use super::{
+    PageError,
+    form_fields::{CATALOG_FIELD, OPTION_PREFIX, OTHER_FIELDS, TOKEN_FIELD},
+    rejected_form::RejectedForm,
+    signed_in::SignedIn,
+};
 use crate::{
     http::{
         ApiError, AppState,
@@ -18,22 +23,6 @@ const MAX_FIELD_NAME_BYTES: usize = 32;
 /// Maximum growth by form encoding: a line feed becomes `%0D%0A`.
 const MAX_ENCODING_FACTOR: usize = 6;
 
-/// The field of an option is named by this prefix and the name of the option.
-pub(super) const OPTION_PREFIX: &str = "option:";
-
-/// Fields of custom options.
-pub(super) const OTHER_FIELDS: [&str; 2] = ["other_name", "other_value"];
-/// The fields with numbers to add to a group and to remove from it.
-pub(super) const ADDED_NUMBERS_FIELD: &str = "numbers_add";
-pub(super) const REMOVED_NUMBERS_FIELD: &str = "numbers_remove";
-/// The fields with the secrets of the entry that a new one is a copy of, and with those that it has not.
-pub(super) const UNCOPIED_SECRET_FIELD: &str = "uncopied_secret";
-pub(super) const OMITTED_SECRET_FIELD: &str = "omitted_secret";
-/// The field with the catalog of an import.
-pub(super) const CATALOG_FIELD: &str = "catalog";
-/// The field with the form token of the session.
-const TOKEN_FIELD: &str = "form_token";
-
 /// The fields of a submitted form.
 #[derive(Debug)]
 pub(super) struct Form(Vec<(String, String)>);
@@ -48,6 +37,34 @@ impl Form {
     pub(super) async fn read(
         state: &AppState,
         session: &SignedIn,
+        request: &HttpRequest,
+        payload: Payload,
+    ) -> Result<Self, PageError> {
+        let form = Self::read_unverified(state, request, payload).await?;
+        if session.verify_form_token(form.text(TOKEN_FIELD)) {
+            return Ok(form);
+        }
+        let error = PageError::from(ApiError::Forbidden(
+            "the form token is invalid; no changes were made",
+        ));
+        Err(error.with_form(RejectedForm::new(request, form.0)))
+    }
+
+    /// Reads the form of a request without a session.
+    ///
+    /// # Errors
+    /// As [`Form::read`].
+    pub(super) async fn read_rejected(
+        state: &AppState,
+        request: &HttpRequest,
+        payload: Payload,
+    ) -> Result<Option<RejectedForm>, PageError> {
+        let form = Self::read_unverified(state, request, payload).await?;
+        Ok(RejectedForm::new(request, form.0))
+    }
+
+    async fn read_unverified(
+        state: &AppState,
         request: &HttpRequest,
         payload: Payload,
     ) -> Result<Self, PageError> {
@@ -70,13 +87,7 @@ impl Form {
             let message = format!("the form exceeds {max_bytes} bytes (limits.form_bytes)");
             return Err(ApiError::TooLarge(message).into());
         }
-        let form = Self(fields);
-        if session.verify_form_token(form.text(TOKEN_FIELD)) {
-            return Ok(form);
-        }
-        Err(PageError::from(ApiError::Forbidden(
-            "the form token is invalid; no changes were made. Reload the page and try again",
-        )))
+        Ok(Self(fields))
     }
 
     /// Reads a form without a token: the sign-in form.

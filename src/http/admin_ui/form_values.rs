@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
-    form::{
-        ADDED_NUMBERS_FIELD, Form, OMITTED_SECRET_FIELD, OPTION_PREFIX, OTHER_FIELDS,
+    form::Form,
+    form_fields::{
+        ADDED_NUMBERS_FIELD, OMITTED_SECRET_FIELD, OPTION_PREFIX, OTHER_FIELDS,
         REMOVED_NUMBERS_FIELD, UNCOPIED_SECRET_FIELD,
     },
     number_edits::{self, EditCounts, EditedNumbers},

@@ -12,7 +12,7 @@ use actix_web::{
 };
 use askama::Template;
 
-use super::Layout;
+use super::{Layout, rejected_form::RejectedForm};
 use crate::http::{ApiError, response};
 
 /// The result of a page handler.
@@ -20,56 +20,86 @@ pub(super) type PageResult = Result<HttpResponse, PageError>;
 
 /// An error that is rendered as a page.
 #[derive(Debug)]
-pub(in crate::http) struct PageError(ApiError);
+pub(in crate::http) struct PageError {
+    error: ApiError,
+    /// The form to submit again.
+    rejected_form: Option<Box<RejectedForm>>,
+    /// The URL of the sign-in page, if the session has ended.
+    sign_in_url: Option<String>,
+}
 
 impl<E: Into<ApiError>> From<E> for PageError {
     fn from(error: E) -> Self {
-        Self(error.into())
+        Self {
+            error: error.into(),
+            rejected_form: None,
+            sign_in_url: None,
+        }
     }
 }
 
 impl PageError {
+    /// Adds a form that can be submitted again.
+    pub(super) fn with_form(self, form: Option<RejectedForm>) -> Self {
+        Self {
+            rejected_form: form.map(Box::new),
+            ..self
+        }
+    }
+
+    /// Adds a link to the sign-in page.
+    pub(super) fn with_sign_in(self, url: String) -> Self {
+        Self {
+            sign_in_url: Some(url),
+            ..self
+        }
+    }
+
     /// The exception name, for telemetry.
     pub(in crate::http) fn exception(&self) -> &'static str {
-        self.0.exception()
+        self.error.exception()
     }
 
     pub(super) fn title(&self) -> &'static str {
         self.status_code().canonical_reason().unwrap_or("Error")
     }
 
-    pub(super) fn page(&self, layout: Layout) -> ErrorPage {
+    pub(super) fn page(&self, layout: Layout) -> ErrorPage<'_> {
         ErrorPage {
             layout,
             status: self.status_code(),
-            message: self.0.to_string(),
+            message: self.error.to_string(),
+            rejected_form: self.rejected_form.as_deref(),
+            sign_in_url: self.sign_in_url.as_deref(),
         }
     }
 }
 
 impl fmt::Display for PageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.error.fmt(f)
     }
 }
 
 #[derive(Template)]
 #[template(path = "error.html")]
-pub(super) struct ErrorPage {
+pub(super) struct ErrorPage<'a> {
     layout: Layout,
     status: StatusCode,
     message: String,
+    rejected_form: Option<&'a RejectedForm>,
+    sign_in_url: Option<&'a str>,
 }
 
 impl ResponseError for PageError {
     fn status_code(&self) -> StatusCode {
-        self.0.status_code()
+        self.error.status_code()
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
         let status = self.status_code();
         let page = self.page(Layout::signed_out(self.title()));
-        let error = self.0.error_response();
+        let error = self.error.error_response();
         let Ok(mut response) = render(status, &page) else {
             return error;
         };

@@ -3,8 +3,9 @@
 use std::sync::OnceLock;
 
 use actix_web::{
+    HttpRequest,
     dev::ResourceDef,
-    http::{Method, Uri},
+    http::{Method, Uri, header::REFERER},
 };
 
 use super::{HOME, percent_encode};
@@ -34,6 +35,13 @@ pub(super) fn sign_in_url(page: &Uri) -> String {
     } else {
         SIGN_IN_PATH.to_owned()
     }
+}
+
+/// As [`sign_in_url`], with a redirect to the page that a form was on.
+pub(super) fn sign_in_url_of_form(request: &HttpRequest) -> String {
+    let referrer = request.headers().get(REFERER);
+    let page = referrer.and_then(|page| Uri::try_from(page.as_bytes()).ok());
+    page.map_or_else(|| SIGN_IN_PATH.to_owned(), |page| sign_in_url(&page))
 }
 
 /// The page to show after a sign-in: the requested one if the user has access to it.

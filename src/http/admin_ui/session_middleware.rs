@@ -14,20 +14,30 @@ use actix_web::{
         },
     },
     middleware::Next,
-    web::Data,
+    web::{Data, Payload},
 };
 
 use askama::Template;
 
 use super::{
-    Layout, PageError, assets, event_stream::session_expired_response, redirect_see_other,
-    redirect_targets::sign_in_url, render, session_cookie::session_token, signed_in::SignedIn,
+    Layout, PageError, assets,
+    event_stream::session_expired_response,
+    form::Form,
+    redirect_see_other,
+    redirect_targets::{sign_in_url, sign_in_url_of_form},
+    rejected_form::RejectedForm,
+    render,
+    session_cookie::session_token,
+    signed_in::SignedIn,
 };
 use crate::http::{
     ApiError, AppState, admin_api,
     auth::admin::check_role,
     health,
-    middleware::{csrf::check_site, security_headers},
+    middleware::{
+        csrf::{check_site, is_from_own_page},
+        security_headers,
+    },
 };
 
 /// Allows only resources of this origin, and no embedding in frames. Clients can store arbitrary files at this origin, so
@@ -65,7 +75,7 @@ pub(in crate::http) async fn require_stream_session<B: MessageBody>(
         return public_page(request, next).await;
     }
     let session = load_session(request.request(), SessionRefresh::Peek).await;
-    run_with_session(request, next, session, |_| session_expired_response()).await
+    run_with_session(request, next, session, async |_| session_expired_response()).await
 }
 
 /// The page with the error of a user whose role does not permit a request.
@@ -76,10 +86,10 @@ fn reject_role(session: &SignedIn, error: ApiError) -> Result<HttpResponse, Page
 }
 
 async fn run_with_session<B: MessageBody>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
     session: Result<Option<SignedIn>, ApiError>,
-    without_session: impl FnOnce(&HttpRequest) -> HttpResponse,
+    without_session: impl AsyncFnOnce(&mut ServiceRequest) -> HttpResponse,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
     let mut response = match session {
         Ok(Some(session)) => match check_role(request.request(), session.role) {
@@ -93,7 +103,7 @@ async fn run_with_session<B: MessageBody>(
             }
         },
         Ok(None) => {
-            let response = without_session(request.request());
+            let response = without_session(&mut request).await;
             request.into_response(response).map_into_left_body()
         }
         Err(error) => {
@@ -174,14 +184,28 @@ pub(super) async fn load_session(
     Ok(Some(SignedIn::new(session, readiness)))
 }
 
-/// The response without a session: a redirect for GET and HEAD, an error for a submitted form.
-fn redirect_to_sign_in(request: &HttpRequest) -> HttpResponse {
+/// The response without a session: a redirect for GET and HEAD, an error for a submitted form, with its fields.
+async fn redirect_to_sign_in(request: &mut ServiceRequest) -> HttpResponse {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return redirect_see_other(&sign_in_url(request.uri()));
     }
-    HttpResponse::from_error(PageError::from(ApiError::Forbidden(
-        "your session has expired; no changes were made. Sign in and submit the form again",
-    )))
+    let error = PageError::from(ApiError::Forbidden(
+        "your session has expired; no changes were made",
+    ));
+    let form = read_rejected_form(request).await;
+    let error = error.with_sign_in(sign_in_url_of_form(request.request()));
+    HttpResponse::from_error(error.with_form(form))
+}
+
+/// The form of a request without a session; `None` if it cannot be read.
+async fn read_rejected_form(request: &mut ServiceRequest) -> Option<RejectedForm> {
+    if !is_from_own_page(request.request()) {
+        return None;
+    }
+    let state = request.app_data::<Data<AppState>>()?.clone();
+    let payload = request.extract::<Payload>().await.ok()?;
+    let form = Form::read_rejected(&state, request.request(), payload).await;
+    form.ok().flatten()
 }
 
 /// The headers of all responses of the console. Downloads have a stricter policy of their own.

@@ -30,6 +30,16 @@ pub(in crate::http) fn check_site(request: &HttpRequest) -> Result<(), ApiError>
     ))
 }
 
+/// Whether the request states that a page of this origin caused it.
+pub(in crate::http) fn is_from_own_page(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    if let Some(site) = headers.get(SEC_FETCH_SITE) {
+        return site == "same-origin";
+    }
+    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+    origin.is_some_and(|origin| fetch_metadata::is_same_origin(request, origin))
+}
+
 fn is_same_site(request: &HttpRequest) -> bool {
     let header = |name: &str| request.headers().get(name).map(HeaderValue::as_bytes);
     if let Some(site) = header(SEC_FETCH_SITE) {

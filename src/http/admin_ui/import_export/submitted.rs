@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 
 use crate::{
-    http::admin_ui::form::{CATALOG_FIELD, Form},
+    http::admin_ui::{form::Form, form_fields::CATALOG_FIELD},
     service::{Actor, Admin, AdminError, ImportMode, ImportReport, Precondition},
 };
 
