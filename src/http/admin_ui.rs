@@ -29,6 +29,8 @@ pub(super) mod chat_session;
 mod chats;
 mod client_code;
 mod collection;
+mod entry_base;
+mod entry_conflict;
 mod event_stream;
 mod form;
 mod form_fields;

@@ -1,7 +1,7 @@
 //! *Service definitions* and *Resource groups*: entry, new entry. Usage and numbers of groups are in [`groups`].
 
 use actix_web::{
-    HttpRequest, ResponseError,
+    HttpRequest, HttpResponse, ResponseError,
     http::StatusCode,
     web::{Data, Payload},
 };
@@ -9,14 +9,16 @@ use actix_web::{
 use super::{
     PageError, PageResult,
     catalog_entry_draft::{EntryDraft, SAVED},
-    catalog_entry_form::DELETED_REVISION,
     catalog_tables::table_path,
+    entry_base::EntryBase,
+    entry_conflict::{Conflict, DELETED_REVISION, EditedEntry},
     flash_message,
     form::Form,
+    form_fields::BASE_FIELD,
     form_values::FormValues,
     groups,
     number_edits::EditCounts,
-    ok_page, page_url, redirect_see_other,
+    ok_page, page_url, redirect_see_other, render,
     signed_in::SignedIn,
 };
 use crate::{
@@ -61,7 +63,10 @@ pub(super) async fn create_entry(
     let draft = EntryDraft {
         requested_name: form.text("name").trim().to_owned(),
         preset_name: form.text("preset").to_owned(),
-        values: FormValues::from_form(&form, &Options::new()),
+        edited: EditedEntry {
+            values: FormValues::from_form(&form, &Options::new()),
+            ..EditedEntry::default()
+        },
         ..EntryDraft::new(table)
     };
     draft
@@ -119,8 +124,11 @@ pub(super) async fn save_entry(
     let current = current_options(admin_api::admin_service(&state)?, (table, name.clone())).await?;
     let draft = EntryDraft {
         name: Some(name),
-        values: FormValues::from_form(&form, &current),
-        revision,
+        edited: EditedEntry {
+            values: FormValues::from_form(&form, &current),
+            base: EntryBase::parse(form.text(BASE_FIELD)),
+            revision,
+        },
         ..EntryDraft::new(table)
     };
     draft.save(&state, &session, &request, &condition).await
@@ -145,16 +153,43 @@ pub(super) async fn delete_entry(
     request: HttpRequest,
     payload: Payload,
 ) -> PageResult {
-    let ((table, name), form) = read_entry_form(&state, &session, &request, payload).await?;
+    let (entry, form) = read_entry_form(&state, &session, &request, payload).await?;
     let condition = Precondition::IfMatch(vec![form.text("revision").to_owned()]);
     let actor = session.actor(&state, &request);
-    admin_api::admin_service(&state)?
-        .delete_entry((table, name), &condition, &actor)
-        .await?;
-    Ok(redirect_see_other(&format!(
+    let admin = admin_api::admin_service(&state)?;
+    match admin.delete_entry(entry.clone(), &condition, &actor).await {
+        Ok(()) => Ok(redirect_to_list(entry.0)),
+        Err(AdminError::PreconditionFailed(_)) => {
+            show_changed_entry(admin, &session, entry, form.text(BASE_FIELD)).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The list of entries after one was deleted.
+fn redirect_to_list(table: Table) -> HttpResponse {
+    redirect_see_other(&format!(
         "{}?message=deleted",
         page_url(&[table_path(table)])
-    )))
+    ))
+}
+
+/// The page of an entry that was not deleted, because someone else changed it.
+async fn show_changed_entry(
+    admin: &Admin,
+    session: &SignedIn,
+    entry: EntryName,
+    base: &str,
+) -> PageResult {
+    let saved = admin.read_entry(entry.clone()).await?;
+    let base = EntryBase::parse(base);
+    let conflict = Conflict::not_deleted(admin, &entry, &base, &saved.options).await?;
+    let draft = EntryDraft {
+        conflict: Some(conflict),
+        ..EntryDraft::from_entry(entry.0, saved)
+    };
+    let page = draft.into_page(admin, session)?;
+    render(StatusCode::PRECONDITION_FAILED, &page)
 }
 
 /// The entry of the path, and the submitted form.

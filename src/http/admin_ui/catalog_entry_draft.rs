@@ -1,11 +1,13 @@
 //! The entry that a page shows or saves.
 
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, http::StatusCode};
 
 use super::{
     Layout, PageError, PageResult,
     catalog_entry_form::{EntryForm, EntryPage, KnownNames},
     catalog_tables::{menu_section, new_entry_title, table_path},
+    entry_base::EntryBase,
+    entry_conflict::{Conflict, EditedEntry},
     form_values::{FormValues, InputError, NUMBERS},
     number_edits::EditCounts,
     page_url, redirect_see_other, render,
@@ -13,10 +15,10 @@ use super::{
 };
 use crate::{
     http::{ApiError, AppState, admin_api},
-    model::Table,
+    model::{EntryName, Table},
     service::{
-        Admin, AdminError, CatalogEntry, EntryConflict, EntryError, EntryOrigin, OptionValue,
-        Options, Precondition, REDACTED, ServicePreset, group_options, preset_of, presets,
+        Admin, AdminError, CatalogEntry, EntryError, EntryOrigin, OptionValue, Options,
+        Precondition, REDACTED, ServicePreset, group_options, preset_of, presets,
     },
 };
 
@@ -29,15 +31,14 @@ pub(super) struct EntryDraft {
     pub(super) name: Option<String>,
     pub(super) requested_name: String,
     pub(super) preset_name: String,
-    pub(super) values: FormValues,
-    pub(super) revision: String,
+    pub(super) edited: EditedEntry,
     pub(super) read_only: bool,
     pub(super) problem: String,
     /// The option that `problem` is about.
     pub(super) invalid_option: Option<String>,
     pub(super) warnings: Vec<String>,
     /// What someone else saved in the meantime.
-    pub(super) conflict: Option<EntryConflict>,
+    pub(super) conflict: Option<Conflict>,
     pub(super) flash: String,
 }
 
@@ -48,8 +49,7 @@ impl EntryDraft {
             name: None,
             requested_name: String::new(),
             preset_name: String::new(),
-            values: FormValues::default(),
-            revision: String::new(),
+            edited: EditedEntry::default(),
             read_only: false,
             problem: String::new(),
             invalid_option: None,
@@ -65,8 +65,11 @@ impl EntryDraft {
             problem: problem.map(EntryError::to_string).unwrap_or_default(),
             invalid_option: problem.and_then(invalid_option),
             name: Some(entry.name),
-            values: entry.options.into(),
-            revision: entry.revision,
+            edited: EditedEntry {
+                base: EntryBase::new(&entry.options),
+                values: entry.options.into(),
+                revision: entry.revision,
+            },
             read_only: entry.origin == EntryOrigin::File,
             warnings: entry.warnings,
             ..Self::new(table)
@@ -92,9 +95,12 @@ impl EntryDraft {
             preset_name: preset_of(&options)
                 .map_or("", |preset| preset.name)
                 .to_owned(),
-            values: FormValues {
-                uncopied_secrets,
-                ..options.into()
+            edited: EditedEntry {
+                values: FormValues {
+                    uncopied_secrets,
+                    ..options.into()
+                },
+                ..EditedEntry::default()
             },
             ..Self::new(table)
         }
@@ -115,7 +121,7 @@ impl EntryDraft {
             .unwrap_or_else(|| self.requested_name.clone());
         let entry = (self.table, name.clone());
         let actor = session.actor(state, request);
-        let put = match self.values.options() {
+        let put = match self.edited.values.options() {
             Ok((options, counts)) => {
                 match FormValues::check_size(&options, state.limits.form_bytes) {
                     Ok(()) => {
@@ -133,10 +139,8 @@ impl EntryDraft {
         match put {
             Ok(counts) => Ok(redirect_to_saved(self.table, &name, counts)),
             Err(error) => {
-                let is_conflict =
-                    matches!(error, AdminError::PreconditionFailed(_)) && self.name.is_some();
-                if is_conflict && let Ok((own, _)) = self.values.options() {
-                    self.conflict = Some(admin.entry_conflict(&entry, &own).await?);
+                if matches!(error, AdminError::PreconditionFailed(_)) && self.name.is_some() {
+                    return self.show_conflict(admin, session, &entry).await;
                 }
                 self.read_only = matches!(error, AdminError::ReadOnly(..)) && self.name.is_some();
                 if let AdminError::InvalidEntry(error) = &error {
@@ -147,6 +151,26 @@ impl EntryDraft {
                 render(error.status_code(), &self.into_page(admin, session)?)
             }
         }
+    }
+
+    /// Shows what someone else saved, and the changes of both if they can be merged.
+    async fn show_conflict(
+        self,
+        admin: &Admin,
+        session: &SignedIn,
+        entry: &EntryName,
+    ) -> PageResult {
+        let (conflict, edited) = Conflict::resolve(admin, entry, self.edited).await?;
+        let draft = Self {
+            name: self.name,
+            edited,
+            conflict: Some(conflict),
+            ..Self::new(self.table)
+        };
+        render(
+            StatusCode::PRECONDITION_FAILED,
+            &draft.into_page(admin, session)?,
+        )
     }
 
     pub(super) fn into_page(
@@ -175,7 +199,8 @@ impl EntryDraft {
                 .unwrap_or_default(),
             name: self.name,
             requested_name: self.requested_name,
-            revision: self.revision,
+            base: self.edited.base.to_field(),
+            revision: self.edited.revision,
             read_only: self.read_only,
             preset: preset
                 .map(|preset| preset.name.to_owned())
@@ -183,7 +208,7 @@ impl EntryDraft {
             form: EntryForm::new(
                 known,
                 preset,
-                &self.values,
+                &self.edited.values,
                 KnownNames {
                     groups: admin.group_names(),
                     services: admin.service_names(),
@@ -201,7 +226,7 @@ impl EntryDraft {
     /// The preset: that of the options for an existing entry, the selected one for a new entry.
     fn preset(&self) -> Result<Option<&'static ServicePreset>, PageError> {
         if self.name.is_some() {
-            return Ok(preset_of(&self.values.first_values()));
+            return Ok(preset_of(&self.edited.values.first_values()));
         }
         let mut known = presets().iter();
         let selected = known.find(|preset| preset.name == self.preset_name);

@@ -2,22 +2,16 @@
 //! also validates them, and rows for custom options.
 
 use super::{
-    Layout, catalog_tables::table_path, form_values::FormValues, groups::GroupPage,
-    list_query::format_total, page_url, percent_encode,
+    Layout, catalog_tables::table_path, entry_conflict::Conflict, form_values::FormValues,
+    groups::GroupPage, list_query::format_total, page_url, percent_encode,
 };
 use crate::{
     model::Table,
-    service::{
-        EntryConflict, Importance, OptionDoc, OptionType, OptionValue, ServicePreset,
-        is_option_name,
-    },
+    service::{Importance, OptionDoc, OptionType, OptionValue, ServicePreset, is_option_name},
 };
 
 /// Empty rows for custom options.
 const EMPTY_ROWS: usize = 2;
-
-/// The revision in forms that overwrite a deleted entry.
-pub(super) const DELETED_REVISION: &str = "deleted";
 
 /// Lines of a list that are shown unfolded.
 const MAX_UNFOLDED_LINES: usize = 20;
@@ -203,6 +197,8 @@ pub(super) struct EntryPage {
     pub(super) requested_name: String,
     /// The revision of the entry in the form.
     pub(super) revision: String,
+    /// The options that the form was opened with; see [`EntryBase`](super::entry_base::EntryBase).
+    pub(super) base: String,
     /// The entry is from the catalog file.
     pub(super) read_only: bool,
     /// The name of the preset.
@@ -212,7 +208,7 @@ pub(super) struct EntryPage {
     /// Warnings about probably misspelled options.
     pub(super) warnings: Vec<String>,
     /// The entry was changed by someone else.
-    pub(super) conflict: Option<EntryConflict>,
+    pub(super) conflict: Option<Conflict>,
     pub(super) flash: String,
     /// Usage and numbers of an active resource group.
     pub(super) group_page: Option<GroupPage>,
@@ -250,15 +246,16 @@ impl EntryPage {
         format!("{new}?copy={}", percent_encode(name))
     }
 
-    /// The value of the button that overwrites the entry that someone else saved.
-    fn overwrite_value(conflict: &EntryConflict) -> &str {
-        conflict.revision.as_deref().unwrap_or(DELETED_REVISION)
+    /// Whether saving the form would undo what someone else did.
+    fn is_unresolved(&self) -> bool {
+        self.conflict
+            .as_ref()
+            .is_some_and(|conflict| !conflict.can_save())
     }
 
     /// The page without the changes: the entry as it is stored, or the list.
     fn cancel_url(&self) -> String {
-        let mut conflicts = self.conflict.iter();
-        let is_deleted = conflicts.any(|conflict| conflict.revision.is_none());
+        let is_deleted = self.conflict.as_ref().is_some_and(Conflict::is_deleted);
         match self.name {
             Some(_) if !is_deleted => self.url(),
             _ => page_url(&[self.table_path()]),

@@ -11,6 +11,8 @@ pub(super) const REMOVED_NUMBERS_FIELD: &str = "numbers_remove";
 /// The fields with the secrets of the entry that a new one is a copy of, and with those that it has not.
 pub(super) const UNCOPIED_SECRET_FIELD: &str = "uncopied_secret";
 pub(super) const OMITTED_SECRET_FIELD: &str = "omitted_secret";
+/// The field with the options that the form of an entry was opened with.
+pub(super) const BASE_FIELD: &str = "base";
 /// The field with the catalog of an import.
 pub(super) const CATALOG_FIELD: &str = "catalog";
 /// The field with the form token of the session.

@@ -96,9 +96,20 @@ impl FormValues {
     /// The options, without empty fields, and how many numbers were changed.
     ///
     /// # Errors
-    /// An [`InputError`] for a value without a name, for a duplicate name, for numbers that cannot be added or removed, or
-    /// for the missing secret of a copy.
+    /// As [`FormValues::entered_options`]; an [`InputError`] for numbers that cannot be added or removed, or for the missing
+    /// secret of a copy.
     pub(super) fn options(&self) -> Result<(Options, EditCounts), InputError> {
+        let mut options = self.entered_options()?;
+        self.check_secrets(&options)?;
+        let counts = self.apply_number_edits(&mut options)?;
+        Ok((options, counts))
+    }
+
+    /// The options, without empty fields and without the changes of numbers.
+    ///
+    /// # Errors
+    /// An [`InputError`] for a value without a name, or for a duplicate name.
+    pub(super) fn entered_options(&self) -> Result<Options, InputError> {
         let fields = self.fields.iter();
         let fields = fields.filter(|(_, value)| value.text() != Some(""));
         let mut options = Options::new();
@@ -122,9 +133,7 @@ impl FormValues {
                 });
             }
         }
-        self.check_secrets(&options)?;
-        let counts = self.apply_number_edits(&mut options)?;
-        Ok((options, counts))
+        Ok(options)
     }
 
     /// Checks that a copy has the secrets of the original, except those that the operator omits: without its password, a

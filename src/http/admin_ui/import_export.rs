@@ -78,9 +78,10 @@ fn import_flash(query: &FormData) -> String {
 fn redirect_to_imported(report: &ImportReport) -> HttpResponse {
     let entries = [&report.created, &report.replaced, &report.deleted];
     let counts = COUNT_PARAMETERS.iter().zip(entries);
-    let counts: String = counts
+    let counts: Vec<String> = counts
         .map(|(name, entries)| format!("&{name}={}", entries.len()))
         .collect();
+    let counts = counts.concat();
     redirect_see_other(&format!(
         "{}?message={IMPORTED}{counts}",
         page_url(&["catalog"])

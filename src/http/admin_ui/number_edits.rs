@@ -48,9 +48,8 @@ impl EditCounts {
         let counts = [self.added, self.removed, self.present];
         let counted = COUNT_PARAMETERS.iter().zip(counts);
         let counted = counted.filter(|(_, count)| *count > 0);
-        counted
-            .map(|(name, count)| format!("&{name}={count}"))
-            .collect()
+        let counted = counted.map(|(name, count)| format!("&{name}={count}"));
+        counted.collect::<Vec<_>>().concat()
     }
 
     /// The counts as a sentence; empty without changes.

@@ -3,7 +3,7 @@
 
 use actix_web::HttpRequest;
 
-use super::form_fields::{CATALOG_FIELD, OPTION_PREFIX, OTHER_FIELDS, TOKEN_FIELD};
+use super::form_fields::{BASE_FIELD, CATALOG_FIELD, OPTION_PREFIX, OTHER_FIELDS, TOKEN_FIELD};
 use crate::{
     http::middleware::csrf::is_from_own_page,
     service::{REDACTED, is_secret},
@@ -40,7 +40,8 @@ impl RejectedForm {
     pub(super) fn shown_fields(&self) -> Vec<(&str, String)> {
         let [other_name, other_value] = OTHER_FIELDS;
         let (mut shown, mut custom_option) = (Vec::new(), "");
-        for (name, text) in self.fields.iter().filter(|(_, text)| !text.is_empty()) {
+        let is_shown = |(name, text): &&(String, String)| name != BASE_FIELD && !text.is_empty();
+        for (name, text) in self.fields.iter().filter(is_shown) {
             let option = name.strip_prefix(OPTION_PREFIX);
             if name == other_name {
                 custom_option = text;

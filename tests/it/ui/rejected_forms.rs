@@ -67,8 +67,10 @@ async fn input_survives_the_end_of_a_session(app: TestApp) {
         error_message(page).contains("your session has expired"),
         "{page}"
     );
-    let sign_in = "/sign-in?to=%2Fgenesys%2F1%2Fadmin%2Fui%2Fgroups%2Fdesk%3Fstate%3Dfree\"                    target=\"_blank\" rel=\"noopener\">Sign in (new tab)</a>";
-    assert!(page.contains(sign_in), "{page}");
+    let target = "%2Fgenesys%2F1%2Fadmin%2Fui%2Fgroups%2Fdesk%3Fstate%3Dfree";
+    let sign_in =
+        format!("/sign-in?to={target}\" target=\"_blank\" rel=\"noopener\">Sign in (new tab)</a>");
+    assert!(page.contains(&sign_in), "{page}");
     assert!(!page.contains("Back to"), "{page}");
     // After the sign-in in another tab, the operator confirms the input under the new session.
     let (again, request) = (fields_again(page), later.request(Method::POST, PAGE));
