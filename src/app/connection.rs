@@ -23,7 +23,8 @@ use self::bare_response::BareResponse;
 mod bare_response;
 
 /// Bytes that actix-http reads from a connection over HTTP/1 before it processes them. By itself it reads 128 KiB, and
-/// keeps a buffer of up to twice that size as long as the connection is open.
+/// keeps a buffer of up to twice that size as long as the connection is open. No read returns more, because a full buffer
+/// is doubled.
 const MAX_READ_BYTES: usize = 16 * 1024;
 
 /// Makes the bytes of a response to a request head that did not arrive in time; the argument is the date.
@@ -134,13 +135,25 @@ impl<T: AsyncRead + Unpin> AsyncRead for Connection<T> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let mut state = self.0.borrow_mut();
-        if state.read_bytes >= MAX_READ_BYTES && state.timeout_response.is_some() {
+        let allowed = match state.timeout_response {
+            Some(_) => MAX_READ_BYTES.saturating_sub(state.read_bytes),
+            None => usize::MAX,
+        };
+        if allowed == 0 {
             state.read_bytes = 0;
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         let before = buffer.filled().len();
-        let read = Pin::new(&mut state.io).poll_read(cx, buffer);
+        let read = if buffer.remaining() <= allowed {
+            Pin::new(&mut state.io).poll_read(cx, buffer)
+        } else {
+            let mut part = ReadBuf::new(buffer.initialize_unfilled_to(allowed));
+            let read = Pin::new(&mut state.io).poll_read(cx, &mut part);
+            let bytes = part.filled().len();
+            buffer.advance(bytes);
+            read
+        };
         let bytes = buffer.filled().len() - before;
         state.has_read |= bytes > 0;
         state.read_bytes = if read.is_pending() {
@@ -220,5 +233,30 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
     fn is_write_vectored(&self) -> bool {
         let state = self.0.borrow();
         state.timeout_response.is_none() && state.io.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_read_over_http1_is_limited() {
+        let content = vec![7; 4 * MAX_READ_BYTES];
+        let mut connection = Connection::http1(
+            tokio::io::join(&content[..], tokio::io::sink()),
+            Box::new(|_| Vec::new()),
+        );
+        let mut space = vec![0; content.len()];
+        let mut read = async || {
+            let mut buffer = ReadBuf::new(&mut space);
+            poll_fn(|cx| Pin::new(&mut connection).poll_read(cx, &mut buffer))
+                .await
+                .unwrap();
+            buffer.filled().len()
+        };
+        assert_eq!([read().await, read().await], [MAX_READ_BYTES; 2]);
     }
 }

@@ -12,6 +12,7 @@ use rustls::ServerConfig;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 use tokio::sync::Semaphore;
+use tracing::warn;
 
 use super::{
     StartError, StoreBackend, free_memory::return_freed_memory, graceful_shutdown::ListenerHandle,
@@ -111,6 +112,13 @@ impl Listener {
                 .wrap_fn(move |request, routes| http::serve_request(request, routes, &config))
         };
         let http2 = settings.tls.as_ref().is_some_and(|tls| tls.http2);
+        if http2 {
+            warn!(
+                listener = %self.address,
+                "tls.http2 is on: the memory of a connection over HTTP/2 is not bounded, and requests in flight can \
+                 be lost when the process stops (docs/security.md)"
+            );
+        }
         let tls = tls.map(|tls| http_server::with_alpn(tls.clone(), http2));
         http_server::listen(self.socket, tls, server, metrics, app)
     }

@@ -27,7 +27,10 @@ pub enum Rejection {
     )]
     InvalidTarget,
     /// An HTTP version that the parser does not support.
-    #[error("the HTTP version is not supported; use HTTP/1.1 or HTTP/1.0")]
+    #[error(
+        "the HTTP version is not supported; use HTTP/1.1 or HTTP/1.0. White space in the request target must be \
+         percent-encoded (%20): otherwise the version seems to begin after it"
+    )]
     UnsupportedVersion,
     /// The request line and the header fields exceed the limits.
     #[error(

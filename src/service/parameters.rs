@@ -32,6 +32,12 @@ impl Parameters {
             .is_some_and(|value| value.trim().is_empty())
     }
 
+    /// The value in the request if it is blank, but not empty.
+    pub(super) fn white_space(&self, name: &str) -> Option<&str> {
+        let value = self.0.get(name).map(String::as_str);
+        value.filter(|value| !value.is_empty() && value.trim().is_empty())
+    }
+
     /// The effective value of `option`: the configured value, unless `_overwritable_options` lists the option and the
     /// request has a value. Without a configured value, that of the request.
     pub(super) fn effective<'a>(

@@ -115,13 +115,17 @@ pub(super) fn choice<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     })
 }
 
-/// A comma-separated list, each entry of which `parse` accepts.
+/// A comma-separated list, each entry of which `parse` accepts. Separators without any entry are an error: they are
+/// probably what is left of variables that are not set, and an empty list may permit more than a list.
 pub(super) fn list<'de, D: Deserializer<'de>, T>(
     from: D,
     expected: impl Display,
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<Vec<T>, D::Error> {
-    parsed(from, expected, |text| entries(text).map(parse).collect())
+    parsed(from, expected, |text| {
+        let list: Vec<T> = entries(text).map(parse).collect::<Option<_>>()?;
+        (!list.is_empty() || text.trim().is_empty()).then_some(list)
+    })
 }
 
 /// The entries of a comma-separated list.

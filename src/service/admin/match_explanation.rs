@@ -105,7 +105,8 @@ impl Admin {
         }
         let text = |name| form.text(name).filter(|text| !text.trim().is_empty());
         let phone_numbers = self.context.catalog_context.phone_numbers;
-        let (dialed, caller) = (text("_access_number"), text("_phone_number"));
+        let caller = form.text("_phone_number").filter(|text| !text.is_empty());
+        let dialed = text("_access_number");
         let mut incoming = IncomingCall::parse(phone_numbers, dialed, caller)?;
         incoming.set_code(code);
         let catalog = self.context.current_catalog.load();

@@ -25,7 +25,8 @@ impl PendingCreate {
         let mut incoming = IncomingCall::parse(
             self.context.phone_numbers,
             effective("_access_number"),
-            effective("_phone_number"),
+            // A caller is given, but nothing of it can be compared.
+            effective("_phone_number").or_else(|| parameters.white_space("_phone_number")),
         )?;
         let include_user_data = effective("_return_user_data");
         let include_user_data = include_user_data

@@ -58,7 +58,7 @@ pub(in crate::service) fn option_warnings(
 /// The option of a configured service of this type that `option` probably misspells.
 fn suggested_for_service(option: &str, kind: ServiceKind) -> Option<String> {
     // A name without the underscore is compared only with such options: `type` and `ttl` are ordinary names.
-    let has_underscore = option.starts_with('_');
+    let has_underscore = option.trim_start().starts_with('_');
     suggested(option, kind, |row| {
         has_underscore || !row.name.starts_with('_')
     })
@@ -91,7 +91,7 @@ fn suggested(
         let mut importances = kinds.iter().filter_map(|kind| row.importance_for(*kind));
         is_suggested(row) && importances.any(|importance| importance != Importance::Mandatory)
     };
-    closest(option, SERVICE_OPTIONS.iter().filter(is_candidate))
+    closest(option.trim(), SERVICE_OPTIONS.iter().filter(is_candidate))
 }
 
 /// The option of resource groups that the unknown `option` probably misspells.
@@ -162,6 +162,7 @@ mod tests {
             (STORE, "_ttll", "_ttl"),
             (STORE, "_TTL", "_ttl"),
             (STORE, "_ttl ", "_ttl"),
+            (STORE, "  _ttl", "_ttl"),
             (STORE, "_password", "password"),
             (STORE, "passwort", "password"),
             (STORE, "Password", "password"),

@@ -48,6 +48,11 @@ pub(super) fn parse_uri(text: &str) -> Dialed<'_> {
 fn sip(uri: &str) -> Dialed<'_> {
     let uri = uri.split('?').next().unwrap_or_default();
     let Some((user, host)) = uri.split_once('@') else {
+        // Some switches leave out the host of a number.
+        let number = uri.split(';').next().unwrap_or_default().trim();
+        if is_plain_number(number) {
+            return Dialed::Number(telephone(number).into());
+        }
         return Dialed::Address(format!("sip:@{}", host_of(uri)));
     };
     let is_phone = parameters(host).any(|(name, value)| {
@@ -66,6 +71,13 @@ fn sip(uri: &str) -> Dialed<'_> {
     } else {
         Dialed::Address(format!("sip:{name}@{host}"))
     }
+}
+
+/// Digits, optionally with a plus sign and hyphens: no address of a host.
+fn is_plain_number(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.bytes().all(|b| b.is_ascii_digit() || b == b'-')
 }
 
 /// The host of a SIP URI, without port and parameters. In brackets it is an IPv6 address.
@@ -137,6 +149,8 @@ mod tests {
             "tel:469-9999;ext=12;phone-context=+1650"
         );
         assert_eq!(number("6504699999"), "6504699999");
+        assert_eq!(number("sip:650-469-9999;tag=1"), "tel:650-469-9999");
+        assert_eq!(number("sip:+16504699999"), "tel:+16504699999");
     }
 
     #[test]
@@ -150,6 +164,9 @@ mod tests {
             assert_eq!(parse_uri(uri), expected, "{uri}");
         }
         assert_ne!(parse_uri("sip:alice@example.com"), expected);
+        let host = |text: &str| Dialed::Address(text.to_owned());
+        assert_eq!(parse_uri("sip:10.0.0.1"), host("sip:@10.0.0.1"));
+        assert_eq!(parse_uri("sip:example.org"), host("sip:@example.org"));
         assert_ne!(parse_uri("sip:alice7@example.org"), expected);
     }
 

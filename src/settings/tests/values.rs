@@ -312,3 +312,22 @@ fn a_long_value_is_shortened_in_the_error() {
     let shortened = format!(") is \"{}\"...: expected one of", "x".repeat(80));
     assert!(message.contains(&shortened), "{message}");
 }
+
+#[test]
+fn separators_without_an_entry_are_an_error() {
+    for (setting, allowed) in [
+        ("auth.api_keys", "keys of 1 to 256"),
+        ("cors.allowed_origins", "origin"),
+        ("server.trusted_proxies", "addresses or networks"),
+    ] {
+        let variable = setting_names::variable(setting);
+        for value in [",", " , ", ",,"] {
+            let error = from_environment(&variable, value).unwrap_err().to_string();
+            assert!(
+                error.contains(setting) && error.contains(allowed),
+                "{error}"
+            );
+        }
+        from_environment(&variable, " ").unwrap();
+    }
+}

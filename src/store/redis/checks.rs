@@ -1,8 +1,8 @@
 //! The checks of each Redis server that has data: [`CHECKS`] is the table.
 //!
 //! Every replica checks a server when it connects, after each reconnect, and every hour, over a
-//! dedicated connection; no request waits for it. While a check fails, or after Redis has denied a
-//! command, the checks are repeated sooner. Each failure is logged as one warning and exported as a 0 of
+//! dedicated connection; no request waits for it. While a check fails, or after Redis has refused a
+//! command for lack of rights or because it cannot write its snapshot, the checks are repeated sooner. Each failure is logged as one warning and exported as a 0 of
 //! the metric `redis_check`. The listener (`keyspace_notifications`) continuously probes whether
 //! notifications arrive and reports that check. `switchboard verify --redis` runs the whole table once.
 
@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 use self::check::{Check, CheckOutcome, CheckTarget};
 use super::{
     RedisStore,
-    connection::{COMMAND_DENIED, Node},
+    connection::{COMMAND_REFUSED, Node},
 };
 use crate::{
     model::{
@@ -40,8 +40,8 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(3_600);
 const RECHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// The interval at which the list of servers is compared.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// The delay between a denied command and the repetition of the checks.
-const DENIED_RECHECK_DELAY: Duration = Duration::from_secs(2);
+/// The delay between a command that Redis refused and the repetition of the checks.
+const REFUSED_RECHECK_DELAY: Duration = Duration::from_secs(2);
 /// The timeout of all checks of one server.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -168,11 +168,11 @@ impl RedisStore {
                 states.insert(name.clone(), self.check_server_if_due(node, previous).await);
             }
             report_rights(readiness, states.values());
-            if timeout(POLL_INTERVAL, COMMAND_DENIED.notified())
+            if timeout(POLL_INTERVAL, COMMAND_REFUSED.notified())
                 .await
                 .is_ok()
             {
-                let soon = Instant::now() + DENIED_RECHECK_DELAY;
+                let soon = Instant::now() + REFUSED_RECHECK_DELAY;
                 for state in states.values_mut() {
                     state.next_check = state.next_check.min(soon);
                 }

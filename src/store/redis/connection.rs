@@ -35,7 +35,7 @@ use self::{
     topology::Topology,
 };
 pub(super) use self::{
-    errors::{COMMAND_DENIED, store_error},
+    errors::{COMMAND_REFUSED, store_error},
     node::Node,
 };
 use crate::{

@@ -29,6 +29,8 @@ mod listeners;
 const REPLICAS: usize = 3;
 /// The minimum number of replicas that are killed.
 const MIN_KILLS: usize = 4;
+/// The pause between two kills, for each 20 chats: their listeners have to connect again.
+const PAUSE_BETWEEN_KILLS: Duration = Duration::from_millis(1_200);
 /// The pause of a writer after a message that was acknowledged, and after another one.
 const PAUSE: Duration = Duration::from_millis(15);
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(150);
@@ -58,6 +60,7 @@ struct Deployment {
     /// Settings that differ between runs.
     settings: Vec<(&'static str, String)>,
     proxies: Vec<Proxy>,
+    pause_between_kills: Duration,
 }
 
 impl Deployment {
@@ -74,6 +77,7 @@ impl Deployment {
             proxies: (0..REPLICAS).map(|_| Proxy::new("127.0.0.1:1")).collect(),
             redis,
             settings,
+            pause_between_kills: PAUSE_BETWEEN_KILLS * u32::try_from(1 + chats / 20).unwrap(),
         };
         let mut replicas = Vec::new();
         for proxy in &deployment.proxies {
@@ -100,7 +104,7 @@ impl Deployment {
     async fn cause_failures(&self, mut replicas: Vec<Program>, progress: &Progress) -> usize {
         let mut kills = 0;
         while !progress.is_written.load(Relaxed) {
-            sleep(Duration::from_millis(1_200)).await;
+            sleep(self.pause_between_kills).await;
             let victim = kills % REPLICAS;
             drop(replicas.remove(victim));
             sleep(Duration::from_millis(300)).await;

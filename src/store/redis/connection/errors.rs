@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Notified when Redis has denied a command to any worker of this process.
-pub(in crate::store::redis) static COMMAND_DENIED: Notify = Notify::const_new();
+pub(in crate::store::redis) static COMMAND_REFUSED: Notify = Notify::const_new();
 
 /// Error codes, also within the text of a transaction or script error, after which Redis may recover by
 /// itself.
@@ -138,8 +138,11 @@ pub(in crate::store::redis) fn store_error(error: &RedisError) -> StoreError {
     let text = with_advice(error.to_string());
     match error.kind() {
         _ if is_denied(&text) => {
-            COMMAND_DENIED.notify_one();
+            COMMAND_REFUSED.notify_one();
             StoreError::Denied(text)
+        }
+        _ if reason_of(error) == Reason::NoSuchDatabase => {
+            StoreError::Unavailable(format!("{} ({text})", Reason::NoSuchDatabase.message()))
         }
         _ if text.contains("OOM") => StoreError::Full(text),
         // An unparsable reply means that the connection broke off.
@@ -159,6 +162,9 @@ pub(in crate::store::redis) fn store_error(error: &RedisError) -> StoreError {
         | ErrorKind::Server(ServerErrorKind::ExecAbort | ServerErrorKind::ResponseError)
             if UNAVAILABLE_CODES.iter().any(|code| text.contains(code)) =>
         {
+            if text.contains("MISCONF") {
+                COMMAND_REFUSED.notify_one();
+            }
             StoreError::Unavailable(text)
         }
         ErrorKind::UnexpectedReturnType => StoreError::Corrupt(text),

@@ -86,6 +86,8 @@ async fn a_caller_without_digits_matches_nothing(app: TestApp) {
     let booked = book_number(&app, "_phone_number=6504699999").await;
     for caller in [
         "%01",
+        "%20",
+        "%C2%A0%E3%80%80",
         "%E2%80%8B",
         "()-",
         "abc",

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use redis::{aio::MultiplexedConnection, cmd};
+use reqwest::Client;
 
 use super::{set_user, start_replica, start_valid_redis, url_as_user, wait_for_result};
 use crate::support::{
@@ -76,6 +77,12 @@ async fn subscription_survives_while_redis_rejects_ping() {
         (failing > 0.5).then_some(())
     })
     .await;
+    // A rejected write causes the checks to run again.
+    let body = "a=1".to_owned();
+    let url = format!("http://{address}/genesys/1/service/store");
+    let created = Client::new().post(url).body(body).send().await.unwrap();
+    assert_eq!(created.status(), 503);
+    wait_for_result(address, "persistence", 0.0).await;
     let start = subscription_age(&redis).await;
     // Longer than two intervals of the notification probe, which sends PING.
     eventually("the subscription gets older", async || {

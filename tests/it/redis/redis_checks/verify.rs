@@ -166,6 +166,8 @@ async fn exit_codes_distinguish_failures() {
     let redis = start_valid_redis(&[]).await;
     let unused = format!("127.0.0.1:{}", free_port());
     let (unreachable, prefix) = (format!("redis://{unused}"), random_prefix());
+    let other_redis = start_valid_redis(&[]).await;
+    let no_database = format!("{}/77", other_redis.url());
     let wrong_password = redis.url().replace("//", "//default:wrong@");
     redis
         .command(&["CONFIG", "SET", "requirepass", "right"])
@@ -173,6 +175,7 @@ async fn exit_codes_distinguish_failures() {
     for command in [&["verify"][..], &["verify", "--redis"]] {
         for (settings, expected) in [
             (vec![("redis.url", unreachable.as_str())], 69),
+            (vec![("redis.url", no_database.as_str())], 69),
             (vec![("redis.url", wrong_password.as_str())], 77),
             (vec![], 64),
             (vec![("redis.url", "http://x")], 64),
