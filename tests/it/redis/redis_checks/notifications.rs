@@ -80,7 +80,13 @@ async fn subscription_survives_while_redis_rejects_ping() {
     // A rejected write causes the checks to run again.
     let body = "a=1".to_owned();
     let url = format!("http://{address}/genesys/1/service/store");
-    let created = Client::new().post(url).body(body).send().await.unwrap();
+    let created = Client::new()
+        .post(url)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(body)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(created.status(), 503);
     wait_for_result(address, "persistence", 0.0).await;
     let start = subscription_age(&redis).await;
