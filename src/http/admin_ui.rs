@@ -20,6 +20,8 @@ mod assets;
 mod audit_log;
 mod bookings;
 mod bulk_action;
+mod bulk_outcome;
+mod bulk_result;
 mod catalog_entries;
 mod catalog_entry_draft;
 mod catalog_entry_form;
@@ -31,6 +33,7 @@ mod client_code;
 mod collection;
 mod entry_base;
 mod entry_conflict;
+mod escape;
 mod event_stream;
 mod form;
 mod form_fields;
@@ -101,7 +104,7 @@ pub(super) fn stream_routes() -> [Endpoint; 1] {
 
 /// Pages that need a session. Methods other than GET require the role admin, those with `requires` excepted. Registers all
 /// pages as targets of redirects.
-pub(super) fn routes() -> [Endpoint; 33] {
+pub(super) fn routes() -> [Endpoint; 34] {
     let pages = [
         route("/genesys/1/admin/ui").get(overview::show_overview),
         route("/genesys/1/admin/ui/chats")
@@ -123,6 +126,8 @@ pub(super) fn routes() -> [Endpoint; 33] {
             .method(Method::POST, post().to(groups::release_number))
             .requires(Operate),
         route("/genesys/1/admin/ui/groups/{name}/quarantine")
+            .get(quarantine::confirm_change)
+            .requires(Operate)
             .method(Method::POST, post().to(quarantine::change_quarantine))
             .requires(Operate),
         route("/genesys/1/admin/ui/catalog")
@@ -149,11 +154,18 @@ pub(super) fn routes() -> [Endpoint; 33] {
         route("/genesys/1/admin/ui/active-services/{id}/binaries/{key}")
             .get(services::downloads::download_binary),
         route("/genesys/1/admin/ui/selected/active-services")
+            .get(services::bulk::confirm_change)
+            .requires(Operate)
             .method(Method::POST, post().to(services::bulk::change_services))
             .requires(Operate),
         route("/genesys/1/admin/ui/bookings").get(bookings::show_bookings),
         route("/genesys/1/admin/ui/selected/bookings")
+            .get(bookings::confirm_release)
+            .requires(Operate)
             .method(Method::POST, post().to(bookings::release_bookings))
+            .requires(Operate),
+        route("/genesys/1/admin/ui/selected/result")
+            .get(bulk_result::show_result)
             .requires(Operate),
         route("/genesys/1/admin/ui/replicas/{id}")
             .get(replica::show_replica)

@@ -137,15 +137,24 @@ async fn read_body(
 /// [`ApiError::InvalidParameter`], [`ApiError::TooLarge`].
 pub(super) fn parse_query(state: &AppState, request: &HttpRequest) -> Result<FormData, ApiError> {
     let mut query = FieldCollector::new(state, FormData::default());
-    let text = request.query_string().as_bytes();
-    let fields = form::parse(text, Charset::UTF_8, state.limits.fields);
-    let invalid = |reason| {
-        ApiError::InvalidParameter(format!("{reason}; the query must be percent-encoded UTF-8"))
-    };
-    for (name, value) in fields.map_err(invalid)? {
+    for (name, value) in parse_query_fields(request, state.limits.fields)? {
         query.add_text(name, value)?;
     }
     Ok(query.finish().0)
+}
+
+/// Parses the fields of the query string in their order, including repeated ones. They can be one more than `max_fields`.
+///
+/// # Errors
+/// [`ApiError::InvalidParameter`].
+pub(super) fn parse_query_fields(
+    request: &HttpRequest,
+    max_fields: usize,
+) -> Result<Vec<(String, String)>, ApiError> {
+    let text = request.query_string().as_bytes();
+    form::parse(text, Charset::UTF_8, max_fields).map_err(|reason| {
+        ApiError::InvalidParameter(format!("{reason}; the query must be percent-encoded UTF-8"))
+    })
 }
 
 /// Some deployed clients send JSON with the content type of a form. No field name begins with an unencoded brace.

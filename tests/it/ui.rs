@@ -37,6 +37,7 @@ mod sign_in;
 mod single_sign_on;
 mod storage_areas;
 mod store_outage;
+mod times;
 mod try_chat;
 mod try_it;
 mod warnings;

@@ -8,7 +8,8 @@ use askama::Template;
 
 use super::{
     Layout, PageResult,
-    bulk_action::{BulkAction, SelectedRow, is_confirmed, selected, unknown_action},
+    bulk_action::{BulkAction, SelectedRow, selected, unknown_action},
+    bulk_outcome::redirect_to_result,
     form::Form,
     format,
     list_query::{ListQuery, ListSpec, Pager, format_total},
@@ -30,9 +31,11 @@ static SPEC: ListSpec = ListSpec {
 
 const RELEASE_URL: &str = "/genesys/1/admin/ui/selected/bookings";
 
-static RELEASE: BulkAction = BulkAction {
+pub(super) static RELEASE: BulkAction = BulkAction {
     name: "release",
     verb: "Release",
+    result_title: "Release: result",
+    unchanged: "unchanged",
     objects: ["number", "numbers"],
     effect: "The numbers become available to other services at once. Calls to them no longer match these services. The \
              services themselves stay active.",
@@ -168,7 +171,22 @@ fn position((_, booking): &GroupBooking) -> (Timestamp, &str) {
     (booking.until, booking.id.as_str())
 }
 
-/// `POST /genesys/1/admin/ui/selected/bookings`: asks for a confirmation first.
+/// `GET /genesys/1/admin/ui/selected/bookings`: asks for a confirmation.
+pub(super) async fn confirm_release(
+    state: Data<AppState>,
+    session: SignedIn,
+    request: HttpRequest,
+) -> PageResult {
+    let form = Form::from_query(&request)?;
+    let bookings = selected_bookings(&form)?;
+    let admin = admin_api::admin_service(&state)?;
+    let found = admin.find_bookings(&bookings).await?;
+    let rows = bookings.iter().zip(found);
+    let rows = rows.map(|(booking, found)| describe(to_row(booking), &booking.0, found));
+    ok_page(&RELEASE.confirm_page(&session, &form, RELEASE_URL, rows.collect()))
+}
+
+/// `POST /genesys/1/admin/ui/selected/bookings`
 pub(super) async fn release_bookings(
     state: Data<AppState>,
     session: SignedIn,
@@ -176,19 +194,20 @@ pub(super) async fn release_bookings(
     payload: Payload,
 ) -> PageResult {
     let form = Form::read(&state, &session, &request, payload).await?;
-    let selected = selected(&form)?;
-    let bookings: Vec<(String, String)> = selected.iter().filter_map(parse_selected).collect();
-    if form.text("action") != RELEASE.name {
-        return Err(unknown_action().into());
-    }
-    if !is_confirmed(&form) {
-        let rows = bookings.iter().map(to_row).collect();
-        return ok_page(&RELEASE.confirm_page(&session, &form, RELEASE_URL, rows));
-    }
+    let bookings = selected_bookings(&form)?;
     let actor = session.actor(&state, &request);
     let admin = admin_api::admin_service(&state)?;
     let result = admin.release_numbers(bookings, &actor).await;
-    RELEASE.result_page(&session, &form, result, to_row)
+    let redirect = redirect_to_result(&RELEASE, &session, &form, result, to_row)?;
+    Ok(redirect)
+}
+
+/// The selected bookings to release: group and id of each.
+fn selected_bookings(form: &Form) -> Result<Vec<(String, String)>, ApiError> {
+    if form.text("action") != RELEASE.name {
+        return Err(unknown_action());
+    }
+    Ok(selected(form)?.iter().filter_map(parse_selected).collect())
 }
 
 /// Group and booking of a row: the id of a booking contains no slash.
@@ -200,7 +219,22 @@ fn parse_selected(value: impl AsRef<str>) -> Option<(String, String)> {
 fn to_row((group, booking): &(String, String)) -> SelectedRow {
     SelectedRow {
         url: page_url(&["groups", group]),
-        label: format!("{group}: {booking}"),
+        label: booking.to_owned(),
+        details: format!("of group {group}"),
         value: format!("{booking}/{group}"),
+    }
+}
+
+/// The row with the number, the service and the caller of its booking.
+fn describe(row: SelectedRow, group: &str, found: Option<ListedBooking>) -> SelectedRow {
+    let Some(found) = found else {
+        let details = format!("booking of group {group}, already gone");
+        return SelectedRow { details, ..row };
+    };
+    let caller = found.caller.as_deref().unwrap_or("none");
+    SelectedRow {
+        details: format!("group {group}, service {}, caller {caller}", found.service),
+        label: found.number,
+        ..row
     }
 }

@@ -1,19 +1,20 @@
-//! Actions on several rows of a list: a page that asks for a confirmation, and one with the results.
+//! Actions on several rows of a list: the page that asks for a confirmation, and the rows that it submits.
+
+use std::collections::HashMap;
 
 use actix_web::http::StatusCode;
 use askama::Template;
+use serde::{Deserialize, Serialize};
 
 use super::{
-    Layout, PageResult, form::Form, ok_page, redirect_targets::is_safe_redirect, render,
-    signed_in::SignedIn,
+    Layout, PageResult, form::Form, redirect_targets::is_safe_redirect, render, signed_in::SignedIn,
 };
-use crate::{
-    http::ApiError,
-    service::{BulkResult, MAX_SELECTED},
-};
+use crate::{http::ApiError, service::MAX_SELECTED};
 
-/// The field with the value of each selected row.
+/// The fields of each selected row: its value and, in the confirmation, the texts that describe it.
 const SELECTED_FIELD: &str = "selected";
+const LABEL_FIELD: &str = "label";
+const DETAILS_FIELD: &str = "details";
 
 /// An action on several rows, as its pages describe it.
 pub(super) struct BulkAction {
@@ -21,6 +22,10 @@ pub(super) struct BulkAction {
     pub(super) name: &'static str,
     /// What is done, in an imperative without its objects.
     pub(super) verb: &'static str,
+    /// The title of the results.
+    pub(super) result_title: &'static str,
+    /// How the results describe rows that were in the requested state already.
+    pub(super) unchanged: &'static str,
     /// The singular and the plural of the rows.
     pub(super) objects: [&'static str; 2],
     /// The effect.
@@ -32,10 +37,13 @@ pub(super) struct BulkAction {
 }
 
 /// A selected row.
+#[derive(Serialize, Deserialize)]
 pub(super) struct SelectedRow {
     /// The value of its field.
     pub(super) value: String,
     pub(super) label: String,
+    /// What else identifies it to an operator; may be empty.
+    pub(super) details: String,
     pub(super) url: String,
 }
 
@@ -51,18 +59,6 @@ pub(super) struct ConfirmPage<'a> {
     pub(super) problem: String,
     /// The maximum TTL, and the submitted one, if the action has one.
     pub(super) ttl: Option<(u64, String)>,
-}
-
-/// The results.
-#[derive(Template)]
-#[template(path = "bulk_result.html")]
-struct ResultPage {
-    layout: Layout,
-    done: usize,
-    gone: Vec<SelectedRow>,
-    /// Each with the error.
-    failed: Vec<(SelectedRow, String)>,
-    back: String,
 }
 
 impl BulkAction {
@@ -94,28 +90,6 @@ impl BulkAction {
             ttl: None,
         }
     }
-
-    /// The page with the results.
-    pub(super) fn result_page<T>(
-        &self,
-        session: &SignedIn,
-        form: &Form,
-        result: BulkResult<T>,
-        to_row: impl Fn(&T) -> SelectedRow,
-    ) -> PageResult {
-        let failed = result.failed.into_iter().map(|(object, error)| {
-            // The texts of errors of the store are for the log.
-            let error = ApiError::from(error).to_string();
-            (to_row(&object), error)
-        });
-        ok_page(&ResultPage {
-            layout: Layout::new(session, self.section, format!("{}: result", self.verb)),
-            done: result.done.len(),
-            failed: failed.collect(),
-            gone: result.gone.iter().map(&to_row).collect(),
-            back: back_url(form),
-        })
-    }
 }
 
 impl ConfirmPage<'_> {
@@ -124,11 +98,6 @@ impl ConfirmPage<'_> {
         self.problem = error.to_string();
         render(status, &self)
     }
-}
-
-/// Whether the form is that of the confirmation.
-pub(super) fn is_confirmed(form: &Form) -> bool {
-    form.text("confirmed") == "yes"
 }
 
 /// The values of the selected rows.
@@ -149,6 +118,32 @@ pub(super) fn selected(form: &Form) -> Result<Vec<String>, ApiError> {
     )))
 }
 
+/// The texts of the rows by value, as the confirmation submits them: a row that is gone cannot be described any more.
+pub(super) fn submitted_texts(form: &Form) -> HashMap<&str, [String; 2]> {
+    let mut texts: HashMap<&str, [String; 2]> = HashMap::new();
+    let mut value = "";
+    for (name, text) in form.fields() {
+        match name {
+            SELECTED_FIELD => value = text,
+            LABEL_FIELD => text.clone_into(&mut texts.entry(value).or_default()[0]),
+            DETAILS_FIELD => text.clone_into(&mut texts.entry(value).or_default()[1]),
+            _ => {}
+        }
+    }
+    texts
+}
+
+impl SelectedRow {
+    /// The row with the texts that the confirmation submitted.
+    pub(super) fn with_texts(mut self, texts: &HashMap<&str, [String; 2]>) -> Self {
+        if let Some([label, details]) = texts.get(self.value.as_str()) {
+            self.label.clone_from(label);
+            self.details.clone_from(details);
+        }
+        self
+    }
+}
+
 /// The error of an unknown action.
 pub(super) fn unknown_action() -> ApiError {
     let message = "the field \"action\" is missing or unknown; no changes were made";
@@ -156,7 +151,7 @@ pub(super) fn unknown_action() -> ApiError {
 }
 
 /// The URL of the list; the console if the form has no valid one.
-fn back_url(form: &Form) -> String {
+pub(super) fn back_url(form: &Form) -> String {
     let back = form.text("back");
     let is_safe = is_safe_redirect(back);
     if is_safe { back } else { super::HOME }.to_owned()

@@ -125,6 +125,8 @@ struct EntryRow {
     summary: String,
     /// Usage of a group; only for active ones.
     usage: Option<PoolUsage>,
+    /// Whether services share the numbers of a group, so that the usage does not count their bookings.
+    is_shared: bool,
 }
 
 impl EntryRow {
@@ -135,6 +137,7 @@ impl EntryRow {
         Self {
             summary: summary.unwrap_or_default().to_owned(),
             usage: None,
+            is_shared: false,
             entry,
         }
     }
@@ -262,6 +265,7 @@ async fn add_usage(
     for (name, usage) in usages {
         if let Some(row) = rows.get_mut(&name) {
             row.usage = Some(usage);
+            row.is_shared = admin.has_shared_numbers(&name);
         }
     }
     Ok(())

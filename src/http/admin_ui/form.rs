@@ -90,6 +90,14 @@ impl Form {
         Ok(Self(fields))
     }
 
+    /// Reads a form that changes nothing, submitted in the query. It needs no token.
+    ///
+    /// # Errors
+    /// [`ApiError::InvalidParameter`].
+    pub(super) fn from_query(request: &HttpRequest) -> Result<Self, ApiError> {
+        body::parse_query_fields(request, MAX_FIELDS).map(Self)
+    }
+
     /// Reads a form without a token: the sign-in form.
     ///
     /// # Errors

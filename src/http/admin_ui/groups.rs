@@ -12,6 +12,7 @@ use super::{
     form::Form,
     group_numbers::{self, NumberList},
     page_url, quarantine, redirect_see_other,
+    redirect_targets::is_safe_redirect,
     signed_in::SignedIn,
 };
 use crate::{
@@ -30,6 +31,8 @@ const MAX_SAMPLE_GAP: Duration = Duration::from_secs(75);
 pub(super) struct GroupPage {
     pub(super) group: String,
     pub(super) usage: PoolUsage,
+    /// Whether services share its numbers, so that the usage does not count their bookings.
+    pub(super) is_shared: bool,
     /// When a booking last found no free number, if that was in the last week.
     pub(super) exhausted_at: Option<Timestamp>,
     /// The usage of the last hour: the points of each line.
@@ -75,6 +78,7 @@ pub(super) async fn load_group_page(
     let samples = admin.usage_history(&name);
     Ok(Some(GroupPage {
         usage,
+        is_shared: admin.has_shared_numbers(&name),
         exhausted_at,
         chart_lines: chart_lines(&samples, now),
         max_reserved: samples
@@ -120,9 +124,16 @@ pub(super) async fn release_number(
     admin
         .release_number(&name, form.text("booking"), &actor)
         .await?;
+    let back = form.text("back");
+    let group_page = page_url(&["groups", &name]);
+    let page = if is_safe_redirect(back) {
+        back
+    } else {
+        &group_page
+    };
+    let separator = if page.contains('?') { '&' } else { '?' };
     Ok(redirect_see_other(&format!(
-        "{}?message=released",
-        page_url(&["groups", &name])
+        "{page}{separator}message=released"
     )))
 }
 

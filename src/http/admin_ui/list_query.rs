@@ -168,6 +168,11 @@ impl ListQuery {
         self.url(self.hidden())
     }
 
+    /// The URL of this page of a list without cursors.
+    pub(super) fn current_url(&self) -> String {
+        self.page_url(self.offset, None)
+    }
+
     /// The URL of another page of this view.
     fn page_url(&self, offset: usize, after: Option<&str>) -> String {
         let mut others = self.hidden();

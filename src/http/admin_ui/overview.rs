@@ -152,14 +152,24 @@ impl OverviewData {
 }
 
 /// The page on which an operator solves a problem, and its name.
-fn problem_link(target: &ProblemTarget) -> (String, &'static str) {
-    match target {
-        ProblemTarget::Replica(id) => (page_url(&["replicas", id]), "Open the replica"),
-        ProblemTarget::Group(name) => (page_url(&["groups", name]), "Open the group"),
-        ProblemTarget::Webhook(name) => (page_url(&["webhooks", name]), "Open the webhook"),
-        ProblemTarget::Services => (page_url(&["services"]), "Open the service definitions"),
-        ProblemTarget::Catalog => (page_url(&["catalog"]), "Open import and export"),
-    }
+fn problem_link(target: &ProblemTarget) -> (String, String) {
+    let (segments, label) = match target {
+        ProblemTarget::Replica(id) => (
+            &["replicas", id.as_str()][..],
+            "Open the replica".to_owned(),
+        ),
+        ProblemTarget::Group(name) => (
+            &["groups", name.as_str()][..],
+            format!("Open the group {name}"),
+        ),
+        ProblemTarget::Webhook(name) => (
+            &["webhooks", name.as_str()][..],
+            format!("Open the webhook {name}"),
+        ),
+        ProblemTarget::Services => (&["services"][..], "Open the service definitions".to_owned()),
+        ProblemTarget::Catalog => (&["catalog"][..], "Open import and export".to_owned()),
+    };
+    (page_url(segments), label)
 }
 
 /// `GET /genesys/1/admin/ui`

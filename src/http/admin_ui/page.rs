@@ -64,13 +64,15 @@ impl PageError {
         self.status_code().canonical_reason().unwrap_or("Error")
     }
 
-    pub(super) fn page(&self, layout: Layout) -> ErrorPage<'_> {
+    /// The page with the error. `back` is the URL of the previous page.
+    pub(super) fn page(&self, layout: Layout, back: Option<String>) -> ErrorPage<'_> {
         ErrorPage {
             layout,
             status: self.status_code(),
             message: self.error.to_string(),
             rejected_form: self.rejected_form.as_deref(),
             sign_in_url: self.sign_in_url.as_deref(),
+            back,
         }
     }
 }
@@ -89,6 +91,7 @@ pub(super) struct ErrorPage<'a> {
     message: String,
     rejected_form: Option<&'a RejectedForm>,
     sign_in_url: Option<&'a str>,
+    back: Option<String>,
 }
 
 impl ResponseError for PageError {
@@ -98,7 +101,7 @@ impl ResponseError for PageError {
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
         let status = self.status_code();
-        let page = self.page(Layout::signed_out(self.title()));
+        let page = self.page(Layout::signed_out(self.title()), None);
         let error = self.error.error_response();
         let Ok(mut response) = render(status, &page) else {
             return error;

@@ -7,7 +7,8 @@ use actix_web::{
 
 use super::{
     PageResult,
-    bulk_action::{BulkAction, SelectedRow, is_confirmed, selected, unknown_action},
+    bulk_action::{BulkAction, SelectedRow, selected, unknown_action},
+    bulk_outcome::redirect_to_result,
     form::Form,
     ok_page, page_url, percent_encode,
     signed_in::SignedIn,
@@ -17,9 +18,11 @@ use crate::{
     service::{Actor, Admin, BulkResult},
 };
 
-static QUARANTINE: BulkAction = BulkAction {
+pub(super) static QUARANTINE: BulkAction = BulkAction {
     name: "quarantine",
     verb: "Quarantine",
+    result_title: "Quarantine: result",
+    unchanged: "already quarantined",
     objects: ["number", "numbers"],
     effect: "From now on the numbers are not booked. Bookings remain and can be matched; their release does not make the \
              numbers free. A quarantine lasts until an operator ends it, or until the number is removed from the group.",
@@ -27,9 +30,11 @@ static QUARANTINE: BulkAction = BulkAction {
     section: "groups",
 };
 
-static END_QUARANTINE: BulkAction = BulkAction {
+pub(super) static END_QUARANTINE: BulkAction = BulkAction {
     name: "end_quarantine",
     verb: "End quarantine of",
+    result_title: "End quarantine: result",
+    unchanged: "not quarantined",
     objects: ["number", "numbers"],
     effect: "The numbers can be booked again.",
     is_danger: false,
@@ -41,7 +46,17 @@ pub(super) fn quarantine_url(group: &str) -> String {
     page_url(&["groups", group]) + "/quarantine"
 }
 
-/// `POST /genesys/1/admin/ui/groups/{name}/quarantine`: asks for a confirmation first.
+/// `GET /genesys/1/admin/ui/groups/{name}/quarantine`: asks for a confirmation.
+pub(super) async fn confirm_change(session: SignedIn, request: HttpRequest) -> PageResult {
+    let group = path::page_name(&request)?;
+    let form = Form::from_query(&request)?;
+    let (action, numbers) = (action_of(&form)?, selected(&form)?);
+    let rows = numbers.iter().map(|number| to_row(&group, number));
+    let url = quarantine_url(&group);
+    ok_page(&action.confirm_page(&session, &form, &url, rows.collect()))
+}
+
+/// `POST /genesys/1/admin/ui/groups/{name}/quarantine`
 pub(super) async fn change_quarantine(
     state: Data<AppState>,
     session: SignedIn,
@@ -51,16 +66,12 @@ pub(super) async fn change_quarantine(
     let group = path::page_name(&request)?;
     let form = Form::read(&state, &session, &request, payload).await?;
     let (action, numbers) = (action_of(&form)?, selected(&form)?);
-    let to_row = |number: &String| to_row(&group, number);
-    if !is_confirmed(&form) {
-        let rows = numbers.iter().map(to_row).collect();
-        let url = quarantine_url(&group);
-        return ok_page(&action.confirm_page(&session, &form, &url, rows));
-    }
     let actor = session.actor(&state, &request);
     let admin = admin_api::admin_service(&state)?;
     let result = change_numbers(admin, action, &group, numbers, &actor).await;
-    action.result_page(&session, &form, result, to_row)
+    let to_row = |number: &String| to_row(&group, number);
+    let redirect = redirect_to_result(action, &session, &form, result, to_row)?;
+    Ok(redirect)
 }
 
 async fn change_numbers(
@@ -88,6 +99,7 @@ fn to_row(group: &str, number: &str) -> SelectedRow {
     SelectedRow {
         url: format!("{url}?number={}", percent_encode(number)),
         label: number.to_owned(),
+        details: String::new(),
         value: number.to_owned(),
     }
 }

@@ -44,6 +44,16 @@ pub(super) fn sign_in_url_of_form(request: &HttpRequest) -> String {
     page.map_or_else(|| SIGN_IN_PATH.to_owned(), |page| sign_in_url(&page))
 }
 
+/// The page of the console from which a request came, if it is another one than the requested one.
+pub(super) fn previous_page(request: &HttpRequest) -> Option<String> {
+    let referrer = request.headers().get(REFERER)?.to_str().ok()?;
+    let page = referrer.parse::<Uri>().ok()?;
+    let page = page.path_and_query()?.as_str();
+    let is_reload =
+        request.method() == Method::GET && request.uri().path_and_query()?.as_str() == page;
+    (is_safe_redirect(page) && !is_reload).then(|| page.to_owned())
+}
+
 /// The page to show after a sign-in: the requested one if the user has access to it.
 pub(super) fn after_sign_in(role: Role, target: &str) -> &str {
     let is_chats = || target.split('?').next() == Some(CHATS_PATH);

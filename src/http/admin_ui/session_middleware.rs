@@ -24,7 +24,7 @@ use super::{
     event_stream::session_expired_response,
     form::Form,
     redirect_see_other,
-    redirect_targets::{sign_in_url, sign_in_url_of_form},
+    redirect_targets::{previous_page, sign_in_url, sign_in_url_of_form},
     rejected_form::RejectedForm,
     render,
     session_cookie::session_token,
@@ -79,10 +79,15 @@ pub(in crate::http) async fn require_stream_session<B: MessageBody>(
 }
 
 /// The page with the error of a user whose role does not permit a request.
-fn reject_role(session: &SignedIn, error: ApiError) -> Result<HttpResponse, PageError> {
+fn reject_role(
+    request: &HttpRequest,
+    session: &SignedIn,
+    error: ApiError,
+) -> Result<HttpResponse, PageError> {
     let error = PageError::from(error);
     let layout = Layout::new(session, "", error.title());
-    render(error.status_code(), &error.page(layout))
+    let page = error.page(layout, previous_page(request));
+    render(error.status_code(), &page)
 }
 
 async fn run_with_session<B: MessageBody>(
@@ -98,7 +103,7 @@ async fn run_with_session<B: MessageBody>(
                 render_error_in_layout(next.call(request).await?, &session)
             }
             Err(error) => {
-                let response = reject_role(&session, error)?;
+                let response = reject_role(request.request(), &session, error)?;
                 request.into_response(response).map_into_left_body()
             }
         },
@@ -124,7 +129,11 @@ fn render_error_in_layout<B: MessageBody>(
         .response()
         .error()
         .and_then(Error::as_error::<PageError>);
-    let page = error.map(|error| error.page(Layout::new(session, "", error.title())).render());
+    let page = error.map(|error| {
+        let layout = Layout::new(session, "", error.title());
+        let back = previous_page(response.request());
+        error.page(layout, back).render()
+    });
     match page {
         Some(Ok(text)) => response.map_body(|_, _| EitherBody::left(BoxBody::new(text))),
         _ => response.map_into_right_body(),

@@ -2,11 +2,11 @@
 
 use std::cell::Cell;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{Actor, Admin, AdminError};
 use crate::{
-    model::{ServiceId, StoreError},
+    model::{BookingId, Description, ListedBooking, ServiceId, StoreError},
     service::{FormData, ServiceError},
 };
 
@@ -20,6 +20,8 @@ const MAX_CONCURRENT: usize = 8;
 pub struct BulkResult<T> {
     /// Those that were changed.
     pub done: Vec<T>,
+    /// Those that were in the requested state already.
+    pub unchanged: Vec<T>,
     /// Those that did not exist any more.
     pub gone: Vec<T>,
     /// Those whose change failed or was not attempted, each with the error. After a timeout of the store, the change may
@@ -31,6 +33,7 @@ impl<T> Default for BulkResult<T> {
     fn default() -> Self {
         Self {
             done: Vec::new(),
+            unchanged: Vec::new(),
             gone: Vec::new(),
             failed: Vec::new(),
         }
@@ -38,9 +41,11 @@ impl<T> Default for BulkResult<T> {
 }
 
 impl<T> BulkResult<T> {
-    fn add(&mut self, object: T, result: Result<(), AdminError>) {
+    /// Adds the result of a change: whether the object was changed.
+    fn add(&mut self, object: T, result: Result<bool, AdminError>) {
         match result {
-            Ok(()) => self.done.push(object),
+            Ok(true) => self.done.push(object),
+            Ok(false) | Err(AdminError::NotQuarantined(..)) => self.unchanged.push(object),
             Err(
                 AdminError::Service(ServiceError::NoSuchService(_))
                 | AdminError::NoSuchBooking { .. }
@@ -53,6 +58,41 @@ impl<T> BulkResult<T> {
 }
 
 impl Admin {
+    /// The descriptions of services, of at most [`MAX_SELECTED`], in their order; `None` for those that do not exist or
+    /// cannot be understood.
+    ///
+    /// # Errors
+    /// [`AdminError::Service`] for other errors of the store.
+    pub async fn describe_services(
+        &self,
+        ids: &[ServiceId],
+    ) -> Result<Vec<Option<Description>>, AdminError> {
+        let describe = async |id: &ServiceId| match self.services.describe(id).await {
+            Ok(description) => Ok(Some(description)),
+            Err(ServiceError::NoSuchService(_) | ServiceError::Store(StoreError::Corrupt(_))) => {
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        };
+        read_each(ids, describe).await
+    }
+
+    /// Bookings, of which the group and the id are given, in their order; at most [`MAX_SELECTED`]. `None` for those that
+    /// do not exist.
+    ///
+    /// # Errors
+    /// [`AdminError::Service`] for errors of the store.
+    pub async fn find_bookings(
+        &self,
+        bookings: &[(String, String)],
+    ) -> Result<Vec<Option<ListedBooking>>, AdminError> {
+        let find = async |(group, booking): &(String, String)| {
+            let id = BookingId::from(booking.clone());
+            Ok(self.store.booking(group, &id).await?)
+        };
+        read_each(bookings, find).await
+    }
+
     /// Sets the expiration time of services, of at most [`MAX_SELECTED`].
     ///
     /// # Errors
@@ -64,14 +104,18 @@ impl Admin {
         by: &Actor,
     ) -> Result<BulkResult<ServiceId>, AdminError> {
         self.services.requested_end(form)?;
-        let set_end = async |id: &ServiceId| self.set_service_end(id, form, by).await;
+        let set_end = async |id: &ServiceId| {
+            self.set_service_end(id, form, by).await?;
+            Ok(true)
+        };
         Ok(for_each(ids, set_end).await)
     }
 
     /// Ends services, at most [`MAX_SELECTED`].
     pub async fn delete_services(&self, ids: Vec<ServiceId>, by: &Actor) -> BulkResult<ServiceId> {
         for_each(ids, async |id: &ServiceId| {
-            self.delete_service(id, by).await
+            self.delete_service(id, by).await?;
+            Ok(true)
         })
         .await
     }
@@ -83,7 +127,8 @@ impl Admin {
         by: &Actor,
     ) -> BulkResult<(String, String)> {
         let release = async |(group, booking): &(String, String)| {
-            self.release_number(group, booking, by).await
+            self.release_number(group, booking, by).await?;
+            Ok(true)
         };
         for_each(bookings, release).await
     }
@@ -99,26 +144,40 @@ impl Admin {
         for_each(numbers, quarantine).await
     }
 
-    /// Ends the quarantine of numbers of a group, at most [`MAX_SELECTED`]. Those without one are done.
+    /// Ends the quarantine of numbers of a group, at most [`MAX_SELECTED`].
     pub async fn end_quarantines(
         &self,
         group: &str,
         numbers: Vec<String>,
         by: &Actor,
     ) -> BulkResult<String> {
-        let end = async |number: &String| match self.end_quarantine(group, number, by).await {
-            Err(AdminError::NotQuarantined(..)) => Ok(()),
-            result => result,
+        let end = async |number: &String| {
+            self.end_quarantine(group, number, by).await?;
+            Ok(true)
         };
         for_each(numbers, end).await
     }
+}
+
+/// Reads each object, some concurrently.
+async fn read_each<T, V>(
+    objects: &[T],
+    read: impl AsyncFn(&T) -> Result<V, AdminError>,
+) -> Result<Vec<V>, AdminError> {
+    let read = &read;
+    let reads = objects.iter().take(MAX_SELECTED);
+    let reads = reads.map(async |object| read(object).await);
+    stream::iter(reads)
+        .buffered(MAX_CONCURRENT)
+        .try_collect()
+        .await
 }
 
 /// Changes each object, some concurrently. Those beyond [`MAX_SELECTED`] are not changed, nor those after an error of the
 /// store: it is probably unavailable.
 async fn for_each<T>(
     objects: Vec<T>,
-    change: impl AsyncFn(&T) -> Result<(), AdminError>,
+    change: impl AsyncFn(&T) -> Result<bool, AdminError>,
 ) -> BulkResult<T> {
     let (change, has_store_failed) = (&change, &Cell::new(false));
     let changes = objects.into_iter().take(MAX_SELECTED).map(async |object| {
@@ -150,14 +209,16 @@ mod tests {
     #[tokio::test]
     async fn results_are_sorted_by_their_outcome() {
         let change = async |n: &usize| match n {
-            0 => Ok(()),
+            0 => Ok(true),
+            3 => Ok(false),
             1 => Err(ServiceError::NoSuchService(ServiceId::from("x".to_owned())).into()),
             _ => Err(AdminError::Invalid("wrong".to_owned())),
         };
-        let result = for_each(vec![0, 1, 2, 0], change).await;
+        let result = for_each(vec![0, 1, 2, 0, 3], change).await;
         assert_eq!((result.done, result.gone), (vec![0, 0], vec![1]));
+        assert_eq!(result.unchanged, [3]);
         assert_eq!((result.failed.len(), result.failed[0].0), (1, 2));
-        let result = for_each(vec![0; MAX_SELECTED + 1], async |_| Ok(())).await;
+        let result = for_each(vec![0; MAX_SELECTED + 1], async |_| Ok(true)).await;
         assert_eq!(result.done.len(), MAX_SELECTED);
     }
 

@@ -161,9 +161,7 @@ impl Problem {
             }
         }
     }
-}
 
-impl Problem {
     fn restriction(reason: &str, detail: &str) -> Self {
         let mut critical = CRITICAL_RESTRICTIONS.iter();
         let is_critical = critical.any(|critical| critical.name() == reason);
@@ -323,10 +321,11 @@ fn failed_booking(group: &UsedGroup, at: Timestamp) -> Problem {
 }
 
 fn no_free_number(group: &UsedGroup) -> Problem {
-    let (name, booked) = (&group.name, group.usage.used());
-    let message = match group.usage.quarantined {
-        0 => format!("All numbers of resource group {name} are booked: {booked}"),
-        quarantined => format!(
+    let name = &group.name;
+    let message = match (group.usage.used(), group.usage.quarantined) {
+        (all, 0) => format!("All numbers of resource group {name} are booked: {all}"),
+        (0, all) => format!("All numbers of resource group {name} are quarantined: {all}"),
+        (booked, quarantined) => format!(
             "Resource group {name} has no free number: {booked} booked, {quarantined} quarantined"
         ),
     };
@@ -341,8 +340,8 @@ fn no_free_number(group: &UsedGroup) -> Problem {
 /// The text with a capital letter and a period.
 fn sentence(text: &str) -> String {
     let mut characters = text.chars();
-    let first = characters.next().map(char::to_uppercase);
-    let first: String = first.into_iter().flatten().collect();
+    let first = characters.next().into_iter();
+    let first: String = first.flat_map(char::to_uppercase).collect();
     format!("{first}{}.", characters.as_str().trim_end_matches('.'))
 }
 

@@ -39,8 +39,8 @@ impl Admin {
         Ok(Page { entries, next })
     }
 
-    /// Quarantines a number, given in any notation. An existing quarantine remains as it is. The change can still fail
-    /// after the audit log entry is written.
+    /// Quarantines a number, given in any notation. An existing quarantine remains as it is: then the result is `false`.
+    /// The change can still fail after the audit log entry is written.
     ///
     /// # Errors
     /// [`AdminError::NoSuchEntry`], [`AdminError::NoSuchNumber`]; [`AdminError::Service`] for an invalid number, the
@@ -50,10 +50,10 @@ impl Admin {
         group: &str,
         number: &str,
         by: &Actor,
-    ) -> Result<(), AdminError> {
+    ) -> Result<bool, AdminError> {
         let (group, number) = self.number_of_group(group, number)?;
         if self.quarantine_of(&group, &number).await?.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let event = self.number_event(by, AuditAction::Quarantine, &group, &number)?;
         self.append_audit_event(&event).await?;
@@ -62,7 +62,7 @@ impl Admin {
             .quarantine_number(&group, &number, &by.name)
             .await?;
         if exists {
-            return Ok(());
+            return Ok(true);
         }
         Err(AdminError::NoSuchNumber(group.name.clone(), number.text))
     }

@@ -88,11 +88,13 @@ impl ReplicaProblem {
         } else {
             return None;
         };
-        let detail = format!(
-            "{} events pending, the oldest for {} min",
-            webhook.pending,
-            webhook.lag.as_secs() / 60
-        );
+        let detail = match (webhook.pending, webhook.lag.as_secs() / 60) {
+            (0, _) => "no event pending".to_owned(),
+            (1, 0) => "1 event pending for less than a minute".to_owned(),
+            (1, minutes) => format!("1 event pending for {minutes} min"),
+            (many, 0) => format!("{many} events pending, the oldest for less than a minute"),
+            (many, minutes) => format!("{many} events pending, the oldest for {minutes} min"),
+        };
         Some(Self::new(kind, &webhook.endpoint, &detail))
     }
 }

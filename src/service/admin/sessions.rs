@@ -69,6 +69,18 @@ impl AdminSession {
         bool::from(self.form_token.as_bytes().ct_eq(form_token.as_bytes()))
     }
 
+    /// The signature of a text that only this session can have made.
+    #[must_use]
+    pub fn sign(&self, text: &str) -> String {
+        derive_key(&self.form_token, "signature", text)
+    }
+
+    /// Whether this is the signature of a text by this session, in constant time.
+    #[must_use]
+    pub fn verify_signature(&self, text: &str, signature: &str) -> bool {
+        bool::from(self.sign(text).as_bytes().ct_eq(signature.as_bytes()))
+    }
+
     /// Whether the user has signed in by single sign-on. Other names do not have the prefix.
     #[must_use]
     pub fn is_single_sign_on(&self) -> bool {

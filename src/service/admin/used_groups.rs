@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Admin, AdminError, UsageSample, group_usage::BATCH_SIZE};
-use crate::model::{PoolUsage, StoreError, Timestamp};
+use crate::model::{AllocationStrategy, PoolUsage, StoreError, Timestamp};
 
 /// The time for which a failed booking is a problem.
 const RECENT: Duration = Duration::from_secs(60);
@@ -24,6 +24,8 @@ pub struct UsedGroup {
     pub name: String,
     /// The usage.
     pub usage: PoolUsage,
+    /// Whether services share its numbers, so that the usage does not count their bookings.
+    pub is_shared: bool,
     /// When a booking last found no free number, if that was in the last week.
     pub exhausted_at: Option<Timestamp>,
     /// Whether it has a backup number.
@@ -161,6 +163,7 @@ impl Admin {
         let usages = self.pool_usages(names).await?.into_iter();
         let groups = usages.map(|(name, usage)| UsedGroup {
             has_backup: self.has_backup(&name),
+            is_shared: self.has_shared_numbers(&name),
             exhausted_at: exhausted_at.get(&name).copied(),
             name,
             usage,
@@ -186,6 +189,15 @@ impl Admin {
             }
         }
         Ok(())
+    }
+
+    /// Whether the strategy of a group gives its numbers to several services at once.
+    #[must_use]
+    pub fn has_shared_numbers(&self, group: &str) -> bool {
+        let catalog = self.context.current_catalog.load();
+        let configured = catalog.resource_group(group);
+        configured
+            .is_some_and(|configured| configured.group.strategy != AllocationStrategy::Exclusive)
     }
 
     fn has_backup(&self, group: &str) -> bool {

@@ -261,6 +261,12 @@ impl Browser {
             .await;
     }
 
+    /// Sets the time zone of the browser.
+    pub(crate) async fn set_time_zone(&self, zone: &str) {
+        self.execute_cdp("Emulation.setTimezoneOverride", json!({"timezoneId": zone}))
+            .await;
+    }
+
     /// Sets the size of the window.
     pub(crate) async fn resize(&self, width: u32, height: u32) {
         let metrics =

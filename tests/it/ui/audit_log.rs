@@ -64,8 +64,8 @@ async fn audit_log_shows_time_user_action_target_and_changes(app: TestApp) {
     assert_row(2, &["<td>replace</td>", "Before and after"]);
     assert_row(3, &["<td>create</td>", "<summary>After</summary>"]);
     assert_eq!(rows.len(), 4);
-    let before = between(rows[2], "<h3>Before</h3><pre>", "</pre>");
-    let after = between(rows[2], "<h3>After</h3><pre>", "</pre>");
+    let before = between(rows[2], "<p class=\"faint\">Before</p><pre>", "</pre>");
+    let after = between(rows[2], "<p class=\"faint\">After</p><pre>", "</pre>");
     assert!(!before.contains("_ttl"), "{before}");
     let ttl_member = escaped("  \"_ttl\": \"60\"");
     assert!(after.contains(&ttl_member), "{after}");

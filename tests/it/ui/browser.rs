@@ -66,9 +66,16 @@ async fn overview_updates_live_and_can_be_paused(fixture: BrowserFixture) {
         (services().await == "2").then_some(())
     })
     .await;
-    // Times are in the local time zone, with the exact time as the title.
-    let time = "const t = document.querySelector('time'); return t.title !== t.textContent && !isNaN(new Date(t.title))";
-    assert_eq!(browser.run(time).await, true);
+    // Times are in the local time zone, with the distance from now and the exact time as the title.
+    let time = "const t = document.querySelector('main time'); return [t.textContent, t.title, t.dateTime]";
+    let time = browser.run(time).await;
+    let [text, title, exact] = [0, 1, 2].map(|n| time[n].as_str().unwrap());
+    assert_ne!(text, exact);
+    let distance = title.strip_suffix(&format!(", {exact}")).unwrap();
+    assert!(
+        distance.ends_with(" ago") || distance.starts_with("in "),
+        "{title}"
+    );
 }
 
 async fn overview_shows_expired_session(fixture: BrowserFixture) {
@@ -263,6 +270,24 @@ async fn sign_in_works_over_plain_http_from_another_host() {
         .await;
     browser.press("Sign in").await;
     browser.wait_for_text("Signed in as admin").await;
+    // The browser has no clipboard API for pages without encryption.
+    let area = fixture.app.create("a=b").await;
+    let service = format!("{home}{}", super::fixture::service_page(&area));
+    browser.goto(&service).await;
+    browser
+        .run("document.querySelector('button.copy').focus()")
+        .await;
+    browser.keys(&[Browser::ENTER]).await;
+    browser.wait_for_text("Copied").await;
+    let status = "return document.querySelector('main > .unseen').textContent";
+    eventually("the button and the status are as before", async || {
+        let button = browser
+            .run("return document.querySelector('button.copy').textContent")
+            .await;
+        (button == "Copy" && browser.run(status).await == "").then_some(())
+    })
+    .await;
+    browser.inspect("a service after a copy").await;
     browser.press("Sign out").await;
     browser.field("Password").await;
 }

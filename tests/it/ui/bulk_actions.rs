@@ -1,22 +1,25 @@
 //! Actions on several active services and bookings.
 
 use redis::cmd;
+use reqwest::Method;
 
 use super::fixture::{
-    AdminSession, all_between, between, hidden_fields, id_of, listed_ids, page_html,
+    AdminSession, HOME, all_between, between, hidden_fields, id_of, listed_ids, page_html,
+    redirect_target, unescaped,
 };
 use crate::{
     api::admin::fixture::{
         audit_actions, create_entry, create_service, create_service_with, exclusive_group_options,
         get_json, request_interaction_options, start_admin,
     },
-    support::{TestApp, TestResponse, on_every_kind_of_store, on_redis_only},
+    support::{TestApp, TestResponse, encode, on_every_kind_of_store, on_redis_only},
 };
 
 on_every_kind_of_store!(
     selected_services_are_deleted_after_a_confirmation,
     selected_services_are_extended,
     selected_bookings_are_released,
+    results_are_shown_without_a_repetition,
     invalid_selections_change_nothing,
 );
 
@@ -33,26 +36,24 @@ mod failures {
 const SERVICES: &str = "/selected/active-services";
 const BOOKINGS: &str = "/selected/bookings";
 
-/// Submits the selection of a list page, with its token.
+/// Submits the selection of a list page.
 pub(super) async fn select(
     session: &AdminSession<'_>,
-    list: &str,
     path: &str,
     action: &str,
     selected: &[&str],
 ) -> TestResponse {
-    let page = session.page(list).await;
-    let token = between(&page, "name=\"form_token\" value=\"", "\"");
-    let mut fields = vec![
-        ("form_token", token),
-        ("action", action),
-        ("back", "/genesys/1/admin/ui/bookings?number=1"),
-    ];
-    fields.extend(selected.iter().map(|value| ("selected", *value)));
-    session.submit_fields(path, &fields).await
+    let back = encode("/genesys/1/admin/ui/bookings?number=1");
+    let selected = selected
+        .iter()
+        .map(|value| format!("&selected={}", encode(value)));
+    let selected: String = selected.collect();
+    session
+        .get(&format!("{path}?action={action}&back={back}{selected}"))
+        .await
 }
 
-/// Submits the confirmation, with the fields of the page and others.
+/// Submits the confirmation, with the fields of the page and others. Returns the page with the results.
 pub(super) async fn confirm(
     session: &AdminSession<'_>,
     path: &str,
@@ -68,7 +69,11 @@ pub(super) async fn confirm(
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
     fields.extend_from_slice(others);
-    session.submit_fields(path, &fields).await
+    let response = session.submit_fields(path, &fields).await;
+    if response.status != 303 {
+        return response;
+    }
+    session.get(redirect_target(&response)).await
 }
 
 /// The summary of the results.
@@ -97,7 +102,7 @@ async fn selected_services_are_deleted_after_a_confirmation(app: TestApp) {
     let session = AdminSession::sign_in(&app).await;
     let selected = as_strs(&ids[..4]);
     let list = "/active-services";
-    let confirmation = select(&session, list, SERVICES, "delete", &selected).await;
+    let confirmation = select(&session, SERVICES, "delete", &selected).await;
     let page = page_html(&confirmation);
     assert!(page.contains("<h1>Delete 4 services?</h1>"), "{page}");
     assert!(page.contains("cannot be undone"), "{page}");
@@ -115,7 +120,8 @@ async fn selected_services_are_deleted_after_a_confirmation(app: TestApp) {
     assert_eq!(summary(&result), "3 done, 1 already gone, 0 failed");
     assert!(page_html(&result).contains("an entry for each change that was attempted"));
     let gone = between(page_html(&result), "<h2>Already gone</h2>", "</ul>");
-    assert_eq!(all_between(gone, "<bdi>", "</bdi>"), [ids[2].as_str()]);
+    let described = [ids[2].as_str(), "service definition store"];
+    assert_eq!(all_between(gone, "<bdi>", "</bdi>"), described);
     assert_eq!(listed_ids(&session.page(list).await), ids[4..]);
     let mut events = audit_actions(&app).await;
     events.sort();
@@ -134,8 +140,7 @@ async fn selected_services_are_extended(app: TestApp) {
     let ids = create_services(&app, 3).await;
     let session = AdminSession::sign_in(&app).await;
     let selected = as_strs(&ids[..2]);
-    let list = "/active-services";
-    let confirmation = select(&session, list, SERVICES, "extend", &selected).await;
+    let confirmation = select(&session, SERVICES, "extend", &selected).await;
     let page = page_html(&confirmation);
     assert!(
         page.contains("<h1>Set expiry of 2 services?</h1>"),
@@ -162,7 +167,7 @@ async fn selected_services_are_extended(app: TestApp) {
 async fn selected_bookings_are_released(app: TestApp) {
     let app = start_admin(&app).await;
     for (group, number) in [("a/b", "8005550001"), ("c", "8005550002")] {
-        let path = format!("groups/{}", crate::support::encode(group));
+        let path = format!("groups/{}", encode(group));
         create_entry(&app, &path, &exclusive_group_options(&[number])).await;
         let name = format!("call-{}", number.chars().last().unwrap());
         let path = format!("services/{name}");
@@ -205,8 +210,15 @@ async fn selected_bookings_are_released(app: TestApp) {
         .filter(|value| !value.ends_with("/DNIS"))
         .collect();
     assert_eq!(values.len(), 2);
-    let confirmation = select(&session, "/bookings", BOOKINGS, "release", &values).await;
-    assert!(page_html(&confirmation).contains("<h1>Release 2 numbers?</h1>"));
+    let confirmation = select(&session, BOOKINGS, "release", &values).await;
+    let page = page_html(&confirmation);
+    assert!(page.contains("<h1>Release 2 numbers?</h1>"));
+    for described in [
+        "<bdi>8005550001</bdi></a> <span class=\"faint\"><bdi>group a/b, service ",
+        "<bdi>8005550002</bdi></a> <span class=\"faint\"><bdi>group c, service ",
+    ] {
+        assert!(unescaped(page).contains(described), "{page}");
+    }
     assert!(
         audit_actions(&app)
             .await
@@ -229,8 +241,44 @@ async fn selected_bookings_are_released(app: TestApp) {
     );
     let again = confirm(&session, BOOKINGS, &confirmation, &[]).await;
     assert_eq!(summary(&again), "0 done, 2 already gone, 0 failed");
+    let gone = between(page_html(&again), "<h2>Already gone</h2>", "</ul>");
+    assert!(gone.contains("<bdi>8005550001</bdi>"), "{gone}");
+    assert!(gone.contains(", caller none</bdi>"), "{gone}");
     // The numbers can be booked again.
     create_service(&app, "call-1").await.service_id();
+}
+
+async fn results_are_shown_without_a_repetition(app: TestApp) {
+    let app = start_admin(&app).await;
+    let ids = create_services(&app, 40).await;
+    let session = AdminSession::sign_in(&app).await;
+    let selected = as_strs(&ids);
+    let confirmation = select(&session, SERVICES, "extend", &selected).await;
+    for id in &ids[1..] {
+        let delete = app.delete(&format!("/genesys/1/service/{id}"));
+        TestResponse::send(delete).await.assert_ok();
+    }
+    let form = hidden_fields(page_html(&confirmation));
+    let mut fields: Vec<(&str, &str)> =
+        form.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    fields.push(("ttl", "7200"));
+    let changed = session.submit_fields(SERVICES, &fields).await;
+    let result = redirect_target(&changed).to_owned();
+    assert!(result.len() < 4_000, "{} bytes", result.len());
+    for _ in 0..2 {
+        let page = session.get(&result).await;
+        assert_eq!(summary(&page), "1 done, 39 already gone, 0 failed");
+        let gone = between(page_html(&page), "<h2>Already gone</h2>", "</ul>");
+        let listed = all_between(gone, "<li>", "</li>").len();
+        assert!(listed > 3, "{gone}");
+        assert!(gone.contains(&format!("{} more", 39 - listed)), "{gone}");
+    }
+    assert_eq!(audit_actions(&app).await.len(), 1);
+    // Results that the session has not signed are not shown.
+    let forged = result.replacen("result=", "result=e30", 1);
+    assert_eq!(session.get(&forged).await.status, 400);
+    let other = AdminSession::sign_in(&app).await;
+    assert_eq!(other.get(&result).await.status, 400);
 }
 
 async fn invalid_selections_change_nothing(app: TestApp) {
@@ -247,7 +295,7 @@ async fn invalid_selections_change_nothing(app: TestApp) {
         (BOOKINGS, "delete", &id, 400),
         (BOOKINGS, "release", &[], 400),
     ] {
-        let response = select(&session, "/active-services", path, action, selected).await;
+        let response = select(&session, path, action, selected).await;
         assert_eq!(response.status, status, "{path} {action}");
         assert!(
             page_html(&response).contains("no changes were made"),
@@ -255,13 +303,20 @@ async fn invalid_selections_change_nothing(app: TestApp) {
             response.text()
         );
     }
+    // The error leads back to the list with its filters.
+    let list = "/active-services?gms_user=ada";
+    let none = session.request(Method::GET, &format!("{SERVICES}?action=delete"));
+    let none = none.header("referer", app.url(&format!("{HOME}{list}")));
+    let none = TestResponse::send(none).await;
+    assert_eq!(none.status, 400);
+    let back = format!("<a href=\"{HOME}{list}\">Back to the previous page</a>");
+    assert!(page_html(&none).contains(&back), "{}", none.text());
     // Neither a missing nor a foreign token is accepted.
     for token in ["", "x"] {
         for path in [SERVICES, BOOKINGS] {
             let fields = [
                 ("form_token", token),
                 ("action", "delete"),
-                ("confirmed", "yes"),
                 ("selected", id[0]),
             ];
             let response = session.submit_fields(path, &fields).await;
@@ -276,14 +331,7 @@ async fn a_failed_change_does_not_prevent_the_others(app: TestApp) {
     let app = start_admin(&app).await;
     let ids = create_services(&app, 3).await;
     let session = AdminSession::sign_in(&app).await;
-    let confirmation = select(
-        &session,
-        "/active-services",
-        SERVICES,
-        "delete",
-        &as_strs(&ids),
-    )
-    .await;
+    let confirmation = select(&session, SERVICES, "delete", &as_strs(&ids)).await;
     // A key of another type in place of the service.
     let keys = app.redis_keys(&format!("*{}*", ids[1])).await;
     let key = keys
@@ -298,9 +346,10 @@ async fn a_failed_change_does_not_prevent_the_others(app: TestApp) {
     assert_eq!(summary(&result), "2 done, 0 already gone, 1 failed");
     let failed = between(page_html(&result), "<h2>Failed</h2>", "</ul>");
     assert!(
-        failed.contains(&format!("<bdi>{}</bdi></a>: <bdi>", ids[1])),
+        failed.contains(&format!("<bdi>{}</bdi></a>", ids[1])),
         "{failed}"
     );
+    assert!(failed.contains("</span>: <bdi>"), "{failed}");
     let mut remove = cmd("UNLINK");
     remove
         .arg(key)

@@ -118,13 +118,16 @@ pub(super) fn all_between<'a>(text: &'a str, from: &str, to: &str) -> Vec<&'a st
     parts.map(|rest| rest.split_once(to).unwrap().0).collect()
 }
 
-/// Escapes text for HTML.
+/// Escapes text for HTML. Characters that change the direction of text are shown.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
             '&' | '<' | '>' | '"' | '\'' => {
                 escaped.push_str(&format!("&#{};", u32::from(character)));
+            }
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                escaped.extend(character.escape_unicode());
             }
             other => escaped.push(other),
         }

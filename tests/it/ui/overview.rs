@@ -174,7 +174,7 @@ async fn problems_are_listed_with_what_to_do() {
         browser.run(overflow).await.as_i64() <= Some(0),
         "no horizontal scrolling"
     );
-    browser.follow("Open the group").await;
+    browser.follow("Open the group support").await;
     browser.wait_for_text("Last NoAccessNumber").await;
     assert_eq!(browser.path().await, format!("{HOME}/groups/support"));
 }

@@ -54,7 +54,7 @@ async fn selected_numbers_are_quarantined_after_a_confirmation(app: TestApp) {
     let numbers = [number(0), number(1)];
     let numbers = [numbers[0].as_str(), numbers[1].as_str()];
     let before = audit_actions(&app).await;
-    let confirmation = select(&session, PAGE, &path, "quarantine", &numbers).await;
+    let confirmation = select(&session, &path, "quarantine", &numbers).await;
     let page = page_html(&confirmation);
     assert!(page.contains("<h1>Quarantine 2 numbers?</h1>"), "{page}");
     assert!(page.contains("From now on the numbers are not booked."));
@@ -77,17 +77,33 @@ async fn selected_numbers_are_quarantined_after_a_confirmation(app: TestApp) {
     assert!(log.contains(&format!("{GROUP}/{}", number(1))), "{log}");
     let url = format!("{HOME}{PAGE}?number={}", number(1));
     assert!(log.contains(&url), "{log}");
+    let again = confirm(&session, &path, &confirmation, &[]).await;
+    assert_eq!(
+        summary(&again),
+        "0 done, 2 already quarantined, 0 already gone, 0 failed"
+    );
     // Of a free number nothing is to be ended.
     let numbers = [numbers[0], numbers[1], &number(2)];
-    let confirmation = select(&session, PAGE, &path, "end_quarantine", &numbers).await;
+    let confirmation = select(&session, &path, "end_quarantine", &numbers).await;
     assert!(page_html(&confirmation).contains("<h1>End quarantine of 3 numbers?</h1>"));
     let result = confirm(&session, &path, &confirmation, &[]).await;
-    assert_eq!(summary(&result), "3 done, 0 already gone, 0 failed");
+    assert_eq!(
+        summary(&result),
+        "2 done, 1 not quarantined, 0 already gone, 0 failed"
+    );
     assert_eq!(
         states(&session.page(PAGE).await),
         ["booked", "free", "free", "free"]
     );
-    let unknown = select(&session, PAGE, &path, "release", &numbers).await;
+    let all: Vec<String> = (0..4).map(number).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let confirmation = select(&session, &path, "quarantine", &all).await;
+    let result = confirm(&session, &path, &confirmation, &[]).await;
+    assert_eq!(summary(&result), "4 done, 0 already gone, 0 failed");
+    let page = session.page("/groups").await;
+    let usage = "all 4 numbers quarantined <strong class=\"exhausted\">exhausted</strong>";
+    assert!(page.contains(usage), "{page}");
+    let unknown = select(&session, &path, "release", &numbers).await;
     assert_eq!(unknown.status, 400);
 }
 

@@ -1,15 +1,60 @@
 // Progressive enhancement of the console. All pages except the API explorer work without it.
 "use strict";
 
-// Times in the time zone of the browser; the title keeps the exact time.
-const timeFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+// Times in the time zone of the browser, which each of them names. The title has the distance from now and the exact time.
+const timeFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+const distanceFormat = new Intl.RelativeTimeFormat(undefined, { style: "short" });
+const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+function formatDistance(time) {
+  const seconds = Math.round((time - Date.now()) / 1000);
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? UNITS.at(-1);
+  return distanceFormat.format(Math.trunc(seconds / size), unit);
+}
+function describeTime(element) {
+  const time = new Date(element.dateTime);
+  if (Number.isNaN(time.getTime())) return;
+  element.textContent = timeFormat.format(time);
+  element.title = `${formatDistance(time)}, ${element.dateTime}`;
+}
 function formatTimes(root) {
-  for (const element of root.querySelectorAll("time[datetime]")) {
-    const time = new Date(element.dateTime);
-    if (!Number.isNaN(time.getTime())) element.textContent = timeFormat.format(time);
+  for (const element of root.querySelectorAll("[data-times]")) markTimes(element);
+  for (const element of root.querySelectorAll("time[datetime]")) describeTime(element);
+}
+// Times within a text.
+function markTimes(element) {
+  const nodes = [], walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) if (!walker.currentNode.parentElement.closest("time")) nodes.push(walker.currentNode);
+  for (const node of nodes) {
+    const parts = node.data.split(/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/);
+    if (parts.length === 1) continue;
+    node.replaceWith(...parts.map((part, index) => {
+      if (index % 2 === 0) return part;
+      const time = document.createElement("time");
+      time.dateTime = time.textContent = part;
+      return time;
+    }));
   }
 }
 formatTimes(document);
+// The distance from now changes while the page is open.
+document.addEventListener("mouseover", (event) => {
+  const time = event.target.closest("time[datetime]");
+  if (time) describeTime(time);
+});
+
+// Fields with a time: in UTC without the script, else in the time zone of the browser.
+for (const input of document.querySelectorAll("input[data-utc]")) {
+  const pad = (number, length = 2) => String(number).padStart(length, "0");
+  const time = new Date(`${input.defaultValue}Z`);
+  input.labels[0].querySelector("[data-zone]").textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (!Number.isNaN(time.getTime())) {
+    const date = `${pad(time.getFullYear(), 4)}-${pad(time.getMonth() + 1)}-${pad(time.getDate())}`;
+    input.value = `${date}T${pad(time.getHours())}:${pad(time.getMinutes())}:${pad(time.getSeconds())}`;
+  }
+  input.form.addEventListener("formdata", ({ formData }) => {
+    if (input.value) formData.set(input.name, new Date(input.value).toISOString().slice(0, 19));
+  });
+}
 
 // On a narrow screen the menu scrolls.
 const currentPage = document.querySelector(".top nav [aria-current]");
@@ -92,15 +137,41 @@ document.addEventListener("toggle", (event) => makeScrollable(event.target), tru
 
 // Copy buttons: `data-copy` is the id of the element to copy, `data-copy-text` the text itself.
 for (const button of document.querySelectorAll("button[data-copy-text]")) button.hidden = false;
-document.addEventListener("click", (event) => {
+// Browsers offer the clipboard only over HTTPS and on localhost; the command works everywhere.
+function copyWithCommand(text) {
+  const area = document.createElement("textarea");
+  area.value = text;
+  area.className = "unseen";
+  document.body.append(area);
+  area.select();
+  const isCopied = document.execCommand("copy");
+  area.remove();
+  return isCopied;
+}
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyWithCommand(text);
+  }
+}
+// Screen readers announce the result here: the name of a button can hide its text.
+const copyStatus = document.createElement("p");
+copyStatus.className = "unseen";
+copyStatus.setAttribute("role", "status");
+document.querySelector("main").append(copyStatus);
+document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-copy], button[data-copy-text]");
   if (!button) return;
   const text = button.dataset.copyText ?? document.getElementById(button.dataset.copy).textContent;
-  const copied = navigator.clipboard ? navigator.clipboard.writeText(text) : Promise.reject();
-  copied.then(
-    () => { button.textContent = "Copied"; },
-    () => { button.textContent = "Copy failed"; },
-  );
+  const result = (await copyText(text)) ? "Copied" : "Copy failed";
+  button.focus();
+  button.textContent = copyStatus.textContent = result;
+  setTimeout(() => {
+    button.textContent = "Copy";
+    copyStatus.textContent = "";
+  }, 2000);
 });
 
 // Selection of rows: a checkbox for all rows of the page, and the number of selected ones.
@@ -113,7 +184,8 @@ for (const all of document.querySelectorAll("input[data-select-all]")) {
     const count = boxes.filter((box) => box.checked).length;
     all.checked = count > 0 && count === boxes.length;
     all.indeterminate = count > 0 && count < boxes.length;
-    status.textContent = `${count} selected`;
+    // Without actions there is no status.
+    if (status) status.textContent = `${count} selected`;
   };
   all.addEventListener("change", () => {
     for (const box of boxes) box.checked = all.checked;

@@ -12,31 +12,36 @@ use crate::{
         admin_ui::{
             PageResult,
             bulk_action::{
-                BulkAction, ConfirmPage, SelectedRow, is_confirmed, selected, unknown_action,
+                BulkAction, ConfirmPage, SelectedRow, selected, submitted_texts, unknown_action,
             },
+            bulk_outcome::redirect_to_result,
             form::Form,
             ok_page,
             signed_in::SignedIn,
         },
     },
-    model::ServiceId,
+    model::{Description, ServiceId},
     service::{Actor, FieldValue, FormData},
 };
 
 const URL: &str = "/genesys/1/admin/ui/selected/active-services";
 
-static EXTEND: BulkAction = BulkAction {
+pub(in crate::http::admin_ui) static EXTEND: BulkAction = BulkAction {
     name: "extend",
     verb: "Set expiry of",
+    result_title: "Set expiry: result",
+    unchanged: "unchanged",
     objects: ["service", "services"],
     effect: "All data of the services gets the new expiry.",
     is_danger: false,
     section: "active-services",
 };
 
-static DELETE: BulkAction = BulkAction {
+pub(in crate::http::admin_ui) static DELETE: BulkAction = BulkAction {
     name: "delete",
     verb: "Delete",
+    result_title: "Delete: result",
+    unchanged: "unchanged",
     objects: ["service", "services"],
     effect: "The services end at once for all clients. Their data is deleted, their numbers are released, and their \
              backend sessions are terminated. This cannot be undone.",
@@ -44,7 +49,22 @@ static DELETE: BulkAction = BulkAction {
     section: "active-services",
 };
 
-/// `POST /genesys/1/admin/ui/selected/active-services`: asks for a confirmation first.
+/// `GET /genesys/1/admin/ui/selected/active-services`: asks for a confirmation.
+pub(in crate::http::admin_ui) async fn confirm_change(
+    state: Data<AppState>,
+    session: SignedIn,
+    request: HttpRequest,
+) -> PageResult {
+    let form = Form::from_query(&request)?;
+    let (action, ids) = (action_of(&form)?, selected_ids(&form)?);
+    let admin = admin_api::admin_service(&state)?;
+    let found = admin.describe_services(&ids).await?;
+    let rows = ids.iter().zip(found).map(|(id, found)| describe(id, found));
+    let page = action.confirm_page(&session, &form, URL, rows.collect());
+    ok_page(&with_ttl(page, &state, &form))
+}
+
+/// `POST /genesys/1/admin/ui/selected/active-services`
 pub(in crate::http::admin_ui) async fn change_services(
     state: Data<AppState>,
     session: SignedIn,
@@ -52,19 +72,25 @@ pub(in crate::http::admin_ui) async fn change_services(
     payload: Payload,
 ) -> PageResult {
     let form = Form::read(&state, &session, &request, payload).await?;
-    let ids: Vec<ServiceId> = selected(&form)?.into_iter().map(ServiceId::from).collect();
+    let (action, ids) = (action_of(&form)?, selected_ids(&form)?);
     let actor = session.actor(&state, &request);
-    match (form.text("action"), is_confirmed(&form)) {
-        ("delete", false) => ok_page(&DELETE.confirm_page(&session, &form, URL, to_rows(&ids))),
-        ("delete", true) => {
-            let admin = admin_api::admin_service(&state)?;
-            let result = admin.delete_services(ids, &actor).await;
-            DELETE.result_page(&session, &form, result, to_row)
-        }
-        ("extend", false) => ok_page(&extend_page(&state, &session, &form, &ids)),
-        ("extend", true) => extend_services(&state, &session, &form, ids, &actor).await,
-        _ => Err(unknown_action().into()),
+    if action.name == EXTEND.name {
+        return extend_services(&state, &session, &form, ids, &actor).await;
     }
+    let admin = admin_api::admin_service(&state)?;
+    let result = admin.delete_services(ids, &actor).await;
+    let redirect = redirect_to_result(&DELETE, &session, &form, result, to_row)?;
+    Ok(redirect)
+}
+
+fn action_of(form: &Form) -> Result<&'static BulkAction, ApiError> {
+    let mut actions = [&EXTEND, &DELETE].into_iter();
+    let action = actions.find(|action| action.name == form.text("action"));
+    action.ok_or_else(unknown_action)
+}
+
+fn selected_ids(form: &Form) -> Result<Vec<ServiceId>, ApiError> {
+    Ok(selected(form)?.into_iter().map(ServiceId::from).collect())
 }
 
 async fn extend_services(
@@ -77,22 +103,23 @@ async fn extend_services(
     let (admin, ttl) = (admin_api::admin_service(state)?, ttl_field(form));
     let result = admin.set_service_ends(ids.clone(), &ttl, actor);
     match result.await.map_err(ApiError::from) {
-        Ok(result) => EXTEND.result_page(session, form, result, to_row),
+        Ok(result) => {
+            let redirect = redirect_to_result(&EXTEND, session, form, result, to_row)?;
+            Ok(redirect)
+        }
         Err(error) => {
-            let page = extend_page(state, session, form, &ids);
-            page.with_problem(&error, error.status_code())
+            let texts = submitted_texts(form);
+            let rows = ids.iter().map(|id| to_row(id).with_texts(&texts)).collect();
+            let page = EXTEND.confirm_page(session, form, URL, rows);
+            with_ttl(page, state, form).with_problem(&error, error.status_code())
         }
     }
 }
 
-fn extend_page(
-    state: &AppState,
-    session: &SignedIn,
-    form: &Form,
-    ids: &[ServiceId],
-) -> ConfirmPage<'static> {
-    let mut page = EXTEND.confirm_page(session, form, URL, to_rows(ids));
-    page.ttl = Some((state.limits.max_ttl.as_secs(), form.text("ttl").to_owned()));
+/// The confirmation with the field of its TTL, if its action has one.
+fn with_ttl<'a>(mut page: ConfirmPage<'a>, state: &AppState, form: &Form) -> ConfirmPage<'a> {
+    let ttl = (state.limits.max_ttl.as_secs(), form.text("ttl").to_owned());
+    page.ttl = Some(ttl).filter(|_| form.text("action") == EXTEND.name);
     page
 }
 
@@ -103,14 +130,31 @@ fn ttl_field(form: &Form) -> FormData {
     fields
 }
 
-fn to_rows(ids: &[ServiceId]) -> Vec<SelectedRow> {
-    ids.iter().map(to_row).collect()
-}
-
 fn to_row(id: &ServiceId) -> SelectedRow {
     SelectedRow {
         url: service_url(id),
         label: id.client_id().into_owned(),
+        details: String::new(),
         value: id.as_str().to_owned(),
+    }
+}
+
+/// The row of a service with its definition and its user.
+fn describe(id: &ServiceId, found: Option<Description>) -> SelectedRow {
+    let details = match found {
+        None => "already gone".to_owned(),
+        Some(found) => {
+            let kind = if id.is_storage_area() {
+                "storage area".to_owned()
+            } else {
+                format!("service definition {}", found.definition)
+            };
+            let user = found.gms_user.map(|user| format!(", gms_user {user}"));
+            kind + user.as_deref().unwrap_or_default()
+        }
+    };
+    SelectedRow {
+        details,
+        ..to_row(id)
     }
 }

@@ -115,6 +115,7 @@ fn a_failed_booking_is_critical_and_no_free_number_a_warning() {
             quarantined: 0,
         },
         exhausted_at: None,
+        is_shared: false,
         has_backup: false,
         expired: 0,
     };
@@ -143,6 +144,14 @@ fn a_failed_booking_is_critical_and_no_free_number_a_warning() {
                 },
                 ..used("with quarantines", 0, 0)
             },
+            UsedGroup {
+                usage: PoolUsage {
+                    size: 0,
+                    free: 0,
+                    quarantined: 2,
+                },
+                ..used("without others", 0, 0)
+            },
             // The codes of shared numbers can run out.
             failed(used("shared", 3, 3), 59),
             failed(used("failed", 2, 0), 0),
@@ -156,6 +165,7 @@ fn a_failed_booking_is_critical_and_no_free_number_a_warning() {
         "Resource group shared has no number to book: the last create failed at 2026-11-23T17:29:01.000Z",
         "All numbers of resource group full are booked: 2",
         "All numbers of resource group with backup are booked: 2",
+        "All numbers of resource group without others are quarantined: 2",
         "Resource group with quarantines has no free number: 1 booked, 2 quarantined",
     ];
     assert_eq!(messages(&problems), expected);
@@ -186,6 +196,7 @@ fn problems_of_groups_are_limited_and_the_others_counted() {
             quarantined: 0,
         },
         exhausted_at: (n == 90).then(now),
+        is_shared: false,
         has_backup: false,
         expired: 0,
     };
