@@ -19,12 +19,12 @@ pub enum RateLimitKey {
     SingleSignOn(String),
 }
 
-/// The state of a counter after an operation.
+/// The state of a counter after an operation, or without one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimitState {
     /// The count in the current window including this operation, even if it was rejected: then the count
-    /// exceeds the limit.
+    /// exceeds the limit. Of a read: 0 if there is no window.
     pub count: u64,
-    /// The time until the counter expires.
+    /// The time until the counter expires. Of a read: zero if there is no window.
     pub resets_in: Duration,
 }

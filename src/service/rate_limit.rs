@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::ServiceError;
 use crate::{
-    model::{RateLimitKey, STORAGE_AREA, ServiceId},
+    model::{RateLimitKey, STORAGE_AREA, ServiceId, StoreError},
     settings::RateLimit,
     store::RateLimitStore,
 };
@@ -143,6 +143,25 @@ impl Attempt {
             warn!(%error, "rate limit refund failed");
         }
     }
+}
+
+/// The time until calls to `dialed` are compared again; `None` if the limit of failed matches is not reached. Nothing is
+/// counted.
+///
+/// # Errors
+/// Errors of the store.
+pub(super) async fn failed_matches_reset_in(
+    store: &dyn RateLimitStore,
+    settings: &RateLimit,
+    dialed: &str,
+) -> Result<Option<Duration>, StoreError> {
+    let limit = settings.failed_matches_per_number;
+    if limit == 0 {
+        return Ok(None);
+    }
+    let key = RateLimitKey::FailedMatches(dialed.to_owned());
+    let state = store.rate_limit_state(&key).await?;
+    Ok((state.count >= limit).then_some(state.resets_in))
 }
 
 /// Counts one more of `key`, of which `limit` are allowed within `window`. `message` is the beginning of the error

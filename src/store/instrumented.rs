@@ -160,6 +160,7 @@ instrument! {
     }
     RateLimitStore {
         fn rate_limit_take(key: &RateLimitKey, max: u64, window: Duration) -> RateLimitState;
+        fn rate_limit_state(key: &RateLimitKey) -> RateLimitState;
         fn rate_limit_refund(key: &RateLimitKey) -> ();
     }
     ConsistencyCheck {

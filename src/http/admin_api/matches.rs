@@ -25,7 +25,8 @@ mod responses;
     summary = "Explain a match",
     description = "Compares a call with the bookings of its number, as `match-interaction` does with the same \
                    parameters, and says which of them it would match, and why each of the others does not fit. Nothing is \
-                   matched, released or counted. Callers are masked; access codes and user data are not returned.",
+                   matched, released or counted. If so many calls to the number failed that `match-interaction` rejects \
+                   all of them, it says so, and until when. Callers are masked; access codes and user data are not returned.",
     params(MatchFields),
     request_body(content = inline(MatchFields), content_type = fields::CONTENT_TYPES),
     responses(

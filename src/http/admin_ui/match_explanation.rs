@@ -41,8 +41,9 @@ struct MatchExplanationPage {
 impl MatchExplanation {
     /// The outcome, before its message.
     fn outcome(&self) -> &'static str {
-        match self.failure {
+        match self.failure() {
             None => "Match",
+            Some(MatchFailure::RateLimited) => "Rate limited",
             Some(MatchFailure::Undetermined) => "Not determined",
             Some(_) => "No match",
         }

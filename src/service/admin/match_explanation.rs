@@ -12,6 +12,7 @@ use crate::{
         FormData,
         incoming_call::{IncomingCall, blank_code},
         phone_numbers::mask_subscriber,
+        rate_limit::failed_matches_reset_in,
     },
 };
 
@@ -33,8 +34,10 @@ pub struct MatchExplanation {
     pub bookings: Vec<ExplainedBooking>,
     /// Whether these are all of them. If not, none is marked: a booking that is not listed may be matched.
     pub is_complete: bool,
-    /// Why no booking would be matched; `None` if one would.
-    pub failure: Option<MatchFailure>,
+    /// Why no booking fits; `None` if one does.
+    pub comparison: Option<MatchFailure>,
+    /// When calls to the number are compared again, if too many did not match: until then they are rejected.
+    pub rate_limited_until: Option<Timestamp>,
 }
 
 /// A booking that was considered.
@@ -46,6 +49,15 @@ pub struct ExplainedBooking {
     pub mismatches: Vec<Mismatch>,
     /// Whether it would be matched.
     pub is_match: bool,
+}
+
+impl MatchExplanation {
+    /// Why no booking would be matched now; `None` if one would.
+    #[must_use]
+    pub fn failure(&self) -> Option<MatchFailure> {
+        let limited = self.rate_limited_until.map(|_| MatchFailure::RateLimited);
+        limited.or(self.comparison)
+    }
 }
 
 impl ExplainedBooking {
@@ -120,9 +132,13 @@ impl Admin {
             is_complete = others.is_complete;
             bookings.extend(others.explain(&incoming));
         }
+        let (limits, dialed) = (&self.services.context.rate_limit, &incoming.subscriber);
+        let resets_in = failed_matches_reset_in(&*self.store, limits, dialed).await?;
+        let now = self.store.now()?;
         Ok(MatchExplanation {
-            time: self.store.now()?,
-            failure: failure(&bookings, is_complete, &incoming, &current_groups),
+            time: now,
+            comparison: comparison(&bookings, is_complete, &incoming, &current_groups),
+            rate_limited_until: resets_in.map(|resets_in| now.after(resets_in)),
             subscriber: incoming.subscriber,
             caller: caller.map(str::to_owned),
             groups: current_groups,
@@ -192,8 +208,8 @@ impl Admin {
     }
 }
 
-/// Why none of the bookings would be matched.
-fn failure(
+/// Why none of the bookings fits.
+fn comparison(
     bookings: &[ExplainedBooking],
     is_complete: bool,
     incoming: &IncomingCall<'_>,

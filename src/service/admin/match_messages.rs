@@ -4,10 +4,22 @@ use super::{ExplainedBooking, MatchExplanation};
 use crate::model::{MatchFailure, Mismatch};
 
 impl MatchExplanation {
-    /// The result in one sentence.
+    /// The result in sentences.
     #[must_use]
     pub fn message(&self) -> String {
-        match self.failure {
+        if self.rate_limited_until.is_none() {
+            return self.comparison_message();
+        }
+        format!(
+            "Too many calls to the number did not match, so all are rejected (429) until the window of \
+             rate_limit.failed_matches_per_number ends. After that: {}",
+            self.comparison_message()
+        )
+    }
+
+    /// The result apart from the rate limit, in one sentence.
+    fn comparison_message(&self) -> String {
+        match self.comparison {
             None => "A match would take the booking that is marked.".to_owned(),
             Some(MatchFailure::Undetermined) => {
                 "The number has more bookings than are listed, and a match may take one of the others."
@@ -20,6 +32,9 @@ impl MatchExplanation {
     /// Why a booking would be matched or not.
     #[must_use]
     pub fn message_of(&self, booking: &ExplainedBooking) -> String {
+        if booking.is_match && self.rate_limited_until.is_some() {
+            return "A match would take this booking after the rate limit.".to_owned();
+        }
         if booking.is_match {
             return "A match would take this booking.".to_owned();
         }
@@ -53,7 +68,7 @@ impl MatchExplanation {
     fn caller_reason(&self, explained: &ExplainedBooking) -> String {
         let caller = self.caller.as_deref().unwrap_or_default();
         match explained.masked_caller() {
-            _ if self.failure == Some(MatchFailure::CallerNotComparable) => {
+            _ if self.comparison == Some(MatchFailure::CallerNotComparable) => {
                 format!("Caller {caller} is withheld or has no digits, so it equals no number.")
             }
             None => "The booking has no caller, so it fits only calls without one.".to_owned(),

@@ -22,6 +22,11 @@ impl RateLimitStore for MemoryStore {
         self.state().rate_limits.take(key, max, window, now)
     }
 
+    async fn rate_limit_state(&self, key: &RateLimitKey) -> Result<RateLimitState, StoreError> {
+        let now = self.clock.now();
+        Ok(self.state().rate_limits.get(key, now))
+    }
+
     async fn rate_limit_refund(&self, key: &RateLimitKey) -> Result<(), StoreError> {
         self.state().rate_limits.refund(key);
         Ok(())

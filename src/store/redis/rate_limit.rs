@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use redis::cmd;
 
 use super::{
     RedisStore, millis,
@@ -27,6 +28,19 @@ impl RateLimitStore for RedisStore {
         Ok(RateLimitState {
             count,
             resets_in: Duration::from_millis(remaining_ms),
+        })
+    }
+
+    async fn rate_limit_state(&self, key: &RateLimitKey) -> Result<RateLimitState, StoreError> {
+        let key = self.keys.rate_limit(key);
+        let count: Option<u64> = self.redis.query(cmd("GET").arg(&key)).await?;
+        let remaining_ms: i64 = self.redis.query(cmd("PTTL").arg(&key)).await?;
+        // It is negative if the counter has expired between the commands.
+        let remaining_ms = u64::try_from(remaining_ms);
+        let count = count.filter(|_| remaining_ms.is_ok());
+        Ok(RateLimitState {
+            count: count.unwrap_or_default(),
+            resets_in: Duration::from_millis(remaining_ms.unwrap_or_default()),
         })
     }
 

@@ -18,6 +18,9 @@ pub trait RateLimitStore: Send + Sync {
         window: Duration,
     ) -> Result<RateLimitState, StoreError>;
 
+    /// Reads the counter of `key`. Nothing changes.
+    async fn rate_limit_state(&self, key: &RateLimitKey) -> Result<RateLimitState, StoreError>;
+
     /// Decrements a counter; does nothing if it has expired.
     async fn rate_limit_refund(&self, key: &RateLimitKey) -> Result<(), StoreError>;
 }

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     api::admin::fixture::{
         create_entry, create_group_and_service, create_service_with, get_json, start_admin,
+        start_admin_with,
     },
     support::{
         TestApp,
@@ -25,6 +26,7 @@ on_redis_only!(
     an_empty_list_and_invalid_calls_are_explained,
     failed_matches_are_text,
     links_to_other_pages_keep_the_number,
+    the_limit_on_failed_matches_is_shown,
 );
 
 const PAGE: &str = "/match-explanation";
@@ -59,6 +61,30 @@ async fn fail_to_match(app: &TestApp, form: &str) {
         (!listed["failed_matches"].as_array()?.is_empty()).then_some(())
     })
     .await;
+}
+
+async fn the_limit_on_failed_matches_is_shown(app: TestApp) {
+    let limit = ("rate_limit.failed_matches_per_number", "1");
+    let app = start_admin_with(&app, &[limit]).await;
+    create_bookings(&app).await;
+    let number = number(0);
+    fail_to_match(
+        &app,
+        &format!("_access_number={number}&_phone_number=8005550102"),
+    )
+    .await;
+    let session = AdminSession::sign_in(&app).await;
+    let call = [
+        ("_access_number", number.as_str()),
+        ("_phone_number", "8005550101"),
+    ];
+    let response = session.submit_form(PAGE, &call).await;
+    let page = page_html(&response);
+    assert!(
+        page.contains("Rate limited: Too many calls to the number did not match"),
+        "{page}"
+    );
+    assert!(page.contains("<dt>Calls rejected until</dt>"), "{page}");
 }
 
 /// Asserts that the page needs no horizontal scrolling on a phone.

@@ -19,11 +19,15 @@ pub(super) struct MatchExplanationResponse {
     access_number: String,
     /// The resource groups with the number
     groups: Vec<String>,
-    /// Why no booking would be matched; null if one would
+    /// Why no booking would be matched now; null if one would. `rate_limited` takes precedence over other reasons
     #[schema(required, inline, value_type = Option<FailureName>)]
     failure: Option<&'static str>,
-    /// The result in a sentence
+    /// The result in sentences
     message: String,
+    /// If too many calls to the number did not match: until then `match-interaction` rejects all calls to it with 429.
+    /// Otherwise null
+    #[schema(required, format = DateTime)]
+    rate_limited_until: Option<String>,
     /// Whether `bookings` are all bookings of the number. At most 1,000 of each group are listed; if there are more, no
     /// booking is marked as the match, and `failure` is `undetermined`
     is_complete: bool,
@@ -52,7 +56,7 @@ struct ExplainedBookingResponse {
     expires_at: String,
     /// Seconds until the booking expires; 0 if it has expired
     expires_in_seconds: f64,
-    /// Whether it would be matched
+    /// Whether it would be matched, at present or after the rate limit
     is_match: bool,
     /// Why it does not fit; empty if it fits
     #[schema(inline, value_type = Vec<MismatchName>)]
@@ -126,8 +130,9 @@ impl MatchExplanationResponse {
             time: explanation.time.to_string(),
             access_number: explanation.subscriber.clone(),
             groups: explanation.groups.clone(),
-            failure: explanation.failure.map(MatchFailure::name),
+            failure: explanation.failure().map(MatchFailure::name),
             message: explanation.message(),
+            rate_limited_until: explanation.rate_limited_until.map(|time| time.to_string()),
             is_complete: explanation.is_complete,
             bookings: bookings.collect(),
         }

@@ -54,6 +54,18 @@ impl RateLimits {
         })
     }
 
+    pub(in crate::store::memory) fn get(
+        &self,
+        key: &RateLimitKey,
+        now: Timestamp,
+    ) -> RateLimitState {
+        let counter = self.counters.get(key).filter(|(_, end)| *end > now);
+        RateLimitState {
+            count: counter.map_or(0, |(count, _)| *count),
+            resets_in: counter.map_or(Duration::ZERO, |(_, end)| end.since(now)),
+        }
+    }
+
     pub(in crate::store::memory) fn refund(&mut self, key: &RateLimitKey) {
         if let Some((count, _)) = self.counters.get_mut(key) {
             *count = count.saturating_sub(1);

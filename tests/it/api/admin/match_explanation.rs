@@ -22,6 +22,7 @@ on_every_kind_of_store!(
     an_explanation_changes_nothing,
     user_data_codes_and_callers_are_not_returned,
     a_booking_of_an_ended_service_does_not_fit,
+    the_limit_on_failed_matches_is_explained,
     invalid_calls_are_rejected,
 );
 
@@ -140,6 +141,42 @@ async fn an_explanation_changes_nothing(app: TestApp) {
         .error_message("NoMatch", 404);
     assert_eq!(wait_for_failed(&app, 1).await.len(), 1);
     assert_eq!(match_call(&app, &call("")).await.status, 200);
+}
+
+async fn the_limit_on_failed_matches_is_explained(app: TestApp) {
+    let app = start(&app, "2").await;
+    let booked = book(&app, "_phone_number=6504690001").await;
+    let (right, wrong) = (
+        call("_phone_number=6504690001"),
+        call("_phone_number=6504690002"),
+    );
+    match_call(&app, &wrong).await.error_message("NoMatch", 404);
+    let explained = explain(&app, &right).await;
+    assert_eq!(explained["failure"], Value::Null, "{explained}");
+    assert_eq!(explained["rate_limited_until"], Value::Null);
+    match_call(&app, &wrong).await.error_message("NoMatch", 404);
+    assert_eq!(match_call(&app, &right).await.status, 429);
+
+    let explained = explain(&app, &right).await;
+    assert_eq!(explained["failure"], "rate_limited", "{explained}");
+    let message = explained["message"].as_str().unwrap();
+    assert!(message.contains("(429)"), "{message}");
+    let after = "After that: A match would take the booking that is marked.";
+    assert!(message.ends_with(after), "{message}");
+    let until = explained["rate_limited_until"].as_str().unwrap();
+    let time = explained["time"].as_str().unwrap();
+    assert!(until > time, "{explained}");
+    let booking = &explained["bookings"][0];
+    assert_eq!(booking["service"], booked.id);
+    assert_eq!(booking["is_match"], true);
+    // Calls that would not match either way have both reasons.
+    let other = explain(&app, &wrong).await;
+    assert_eq!(other["failure"], "rate_limited", "{other}");
+    assert_eq!(other["bookings"][0]["mismatches"], json!(["other_caller"]));
+    let message = other["message"].as_str().unwrap();
+    assert!(message.ends_with("The caller is not that of a booking of the number."));
+    let unlimited = explain(&app, "_access_number=8001112222").await;
+    assert_eq!(unlimited["rate_limited_until"], Value::Null);
 }
 
 /// The serialized value of a key.

@@ -19,6 +19,7 @@ on_every_store!(
     refund_decrements_counter,
     concurrent_operations_are_all_counted,
     rejected_operation_is_not_counted,
+    reading_a_counter_changes_nothing,
 );
 
 /// A limit that no test reaches.
@@ -82,6 +83,33 @@ async fn concurrent_operations_are_all_counted(store: &dyn Store) {
     let mut all: Vec<u64> = all;
     all.sort_unstable();
     assert!(all.into_iter().eq(1..=50));
+}
+
+async fn reading_a_counter_changes_nothing(store: &dyn Store) {
+    let key = RateLimitKey::FailedMatches(fresh());
+    let read = async || store.rate_limit_state(&key).await.unwrap();
+    for _ in 0..2 {
+        let state = read().await;
+        assert_eq!((state.count, state.resets_in), (0, Duration::ZERO));
+    }
+    for expected in 1..=3 {
+        assert_eq!(count(store, &key).await, expected);
+        for _ in 0..2 {
+            let state = read().await;
+            assert_eq!(state.count, expected);
+            assert!(state.resets_in <= LONG_TTL, "{:?}", state.resets_in);
+            assert!(state.resets_in > LONG_TTL / 2, "{:?}", state.resets_in);
+        }
+    }
+    let key = RateLimitKey::FailedMatches(fresh());
+    let window = Duration::from_millis(200);
+    store.rate_limit_take(&key, MANY, window).await.unwrap();
+    // Reads do not extend the window.
+    eventually("the count ends", async || {
+        let state = store.rate_limit_state(&key).await.unwrap();
+        (state.count == 0).then_some(())
+    })
+    .await;
 }
 
 async fn rejected_operation_is_not_counted(store: &dyn Store) {
