@@ -22,7 +22,13 @@ def main(description: str, work: str, base_url: str) -> None:
     shutil.rmtree(output, ignore_errors=True)
     # Without formatting, which needs more tools.
     config = pathlib.Path(work, "client.json")
-    config.write_text(json.dumps({"post_hooks": [], "package_name_override": "switchboard_client"}))
+    settings = {
+        "post_hooks": [],
+        "package_name_override": "switchboard_client",
+        # The program does not know the type of imports.
+        "content_type_overrides": {"application/toml": "application/octet-stream"},
+    }
+    config.write_text(json.dumps(settings))
     program = pathlib.Path(sys.executable).with_name("openapi-python-client")
     command = [program, "generate", "--path", description, "--output-path", output, "--config", config]
     generated = subprocess.run(command, capture_output=True, text=True)

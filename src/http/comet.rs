@@ -49,7 +49,13 @@ pub(super) fn is_path(path: &str) -> bool {
         `/_genesys`. Each request can be sent to another replica. The extension `ack` is supported. Errors of \
         messages are replies with `successful: false`.",
     params(UserHeader),
-    request_body(content = inline(Value), content_type = "application/json"),
+    request_body(
+        content = inline(Value),
+        content_type = "application/json",
+        example = json!([{
+            "channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": ["long-polling"],
+        }]),
+    ),
     responses(
         (status = 200, description = "The replies, after pushed events", body = inline(Vec<Object>)),
         ClientErrors, InvalidBody, TooLarge, UnsupportedMediaType, StoreFull,

@@ -31,6 +31,7 @@ pub(super) mod fields;
 pub(super) mod headers;
 mod known_fields;
 pub(super) mod lookup;
+mod names;
 pub(super) mod options;
 pub(super) mod parameters;
 mod path_items;

@@ -61,8 +61,9 @@ struct BookingPageResponse {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only described")]
 pub(in crate::http) struct NumberQuery {
-    /// Only the bookings of this number, in any notation, oldest first and on one page. At most 64 bytes
-    #[param(required = false, max_length = 64, example = "+1 800 344 9999")]
+    /// Only the bookings of this number, in any notation (`+1 800 344 9999`), oldest first and on one page. At most 64
+    /// bytes
+    #[param(required = false, max_length = 64)]
     number: String,
 }
 

@@ -131,9 +131,10 @@ fn is_dry_run(state: &AppState, request: &HttpRequest) -> Result<bool, ApiError>
     params(IfMatchHeader, CreateOnlyHeader, DryRunQuery),
     request_body(
         description = BODY_DESCRIPTION,
-        content = inline(BinaryContent),
-        content_type = "application/octet-stream",
-        example = json!(EXAMPLE),
+        content(
+            (inline(BinaryContent) = "application/octet-stream", example = json!(EXAMPLE)),
+            (inline(BinaryContent) = "application/toml", example = json!(EXAMPLE)),
+        ),
     ),
     responses(
         ImportResponses, AdminErrors, CatalogErrors, InvalidDefinition, InvalidBody, TooLarge, UnsupportedMediaType,
@@ -161,9 +162,10 @@ pub(in crate::http) async fn replace_catalog(
     params(IfMatchHeader, CreateOnlyHeader, DryRunQuery),
     request_body(
         description = BODY_DESCRIPTION,
-        content = inline(BinaryContent),
-        content_type = "application/octet-stream",
-        example = json!(EXAMPLE),
+        content(
+            (inline(BinaryContent) = "application/octet-stream", example = json!(EXAMPLE)),
+            (inline(BinaryContent) = "application/toml", example = json!(EXAMPLE)),
+        ),
     ),
     responses(
         ImportResponses, AdminErrors, CatalogErrors, InvalidDefinition, InvalidBody, TooLarge, UnsupportedMediaType,

@@ -37,7 +37,7 @@ impl From<NodeStatus> for NodeStatusText {
 #[expect(dead_code, reason = "only described")]
 pub(in crate::http) struct NodeStatusPath {
     /// The new status, in any case.
-    #[param(inline)]
+    #[param(inline, example = "ONLINE")]
     status: NodeStatusText,
 }
 

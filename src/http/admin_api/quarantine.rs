@@ -51,7 +51,7 @@ struct QuarantinePageResponse {
 #[expect(dead_code, reason = "only described")]
 pub(in crate::http) struct NumberPath {
     /// An access number of the group, in any notation
-    #[param(min_length = 1, max_length = 64, example = "+1 800 555 0199")]
+    #[param(min_length = 1, max_length = 64, example = "+1 800 555 0201")]
     number: String,
 }
 

@@ -8,7 +8,6 @@ use super::{
     client_code::{ClientCode, client_code},
     list_query::{ListQuery, ListSpec},
     ok_page,
-    request_example::RequestExample,
     signed_in::SignedIn,
     try_it::is_client_operation,
 };
@@ -45,8 +44,8 @@ impl ApiDocsPage<'_> {
         self.list.is_filtered() && self.found <= MAX_OPEN
     }
 
-    fn client_code(&self, operation: &DocumentedOperation<'_>) -> [ClientCode; 4] {
-        client_code(&RequestExample::new(operation), &self.base_url)
+    fn client_code(&self, operation: &DocumentedOperation<'_>) -> Vec<ClientCode> {
+        client_code(operation, &self.base_url)
     }
 }
 
@@ -71,7 +70,13 @@ pub(super) async fn show_api_docs(
     })
 }
 
-/// Whether an operation contains all words of a search, in any case.
+/// The id of the heading of a tag.
+fn tag_id(tag: &str) -> String {
+    format!("tag-{}", tag.replace(' ', "-"))
+}
+
+/// Whether an operation contains all words of a search, in any case: in its texts, or in names of its parameters, fields,
+/// examples, status codes and errors.
 fn matches(operation: &DocumentedOperation<'_>, query: &str) -> bool {
     let texts = [
         operation.id(),
@@ -81,7 +86,8 @@ fn matches(operation: &DocumentedOperation<'_>, query: &str) -> bool {
         operation.summary(),
         operation.description(),
     ];
-    let text = texts.join(" ").to_lowercase();
+    let names = operation.names().join(" ");
+    let text = format!("{} {names}", texts.join(" ")).to_lowercase();
     let query = query.to_lowercase();
     query.split_whitespace().all(|word| text.contains(word))
 }

@@ -27,6 +27,7 @@ use crate::{
                 ClientErrors, Forbidden, KeyNotFound, PreconditionFailed, RangeNotSatisfiable,
                 ServiceNotFound,
             },
+            fields::EXAMPLE_FILE,
             parameters::{IfNoneMatchHeader, ServiceIdPath},
         },
         path, response,
@@ -47,7 +48,7 @@ pub(super) const DESCRIPTION: &str =
 #[expect(dead_code, reason = "only described")]
 pub(in crate::http) struct BinaryKeyPath {
     /// The storage key: any characters, 1 to 256 bytes; encode `/` as `%2F`.
-    #[param(min_length = 1, example = "MyPic.png")]
+    #[param(min_length = 1, example = json!(EXAMPLE_FILE))]
     key: String,
 }
 

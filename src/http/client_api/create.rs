@@ -21,7 +21,7 @@ use crate::{
         openapi::{
             errors::{BodyErrors, ClientErrors, CreateErrors},
             fields::{self, CreateFields, OtherFieldsQuery},
-            parameters::{IdempotencyHeader, ServicePath, UserHeader},
+            parameters::{EXAMPLE_ID, IdempotencyHeader, ServicePath, UserHeader},
         },
         path, propagation, response,
     },
@@ -51,7 +51,7 @@ const MAX_WARNINGS: usize = 10;
     params(ServicePath, IdempotencyHeader, UserHeader, OtherFieldsQuery),
     request_body(
         content = inline(CreateFields),
-        content_type = fields::CONTENT_TYPES,
+        content_type = fields::CONTENT_TYPES_WITH_FILES,
         examples(
             ("store" = (
                 summary = "store: storage with a time to live",
@@ -63,7 +63,7 @@ const MAX_WARNINGS: usize = 10;
             )),
             ("request-access" = (
                 summary = "request-access: a number for an existing service",
-                value = json!({"_id": "39a98e24-b03b-4191-b756-1efe8f3b16b8", "_provide_code": "true"}),
+                value = json!({"_id": EXAMPLE_ID, "_provide_code": "true"}),
             )),
             ("match-interaction" = (
                 summary = "match-interaction: find the service of a call",

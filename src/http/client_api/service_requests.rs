@@ -75,7 +75,7 @@ pub(in crate::http) async fn send_request_by_query(
     summary = "Send a service-specific request",
     description = DESCRIPTION,
     params(ServiceIdPath, RequestPath, WriteConditionHeaders, OtherFieldsQuery, UserHeader),
-    request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES),
+    request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES_WITH_FILES),
     responses(
         (
             status = 200,

@@ -9,7 +9,7 @@ use crate::http::{
     openapi::{
         errors::{BodyErrors, ClientErrors, ServiceNotFound, StoreFull},
         fields::{self, ExpirationFields},
-        parameters::{ServiceIdPath, ServicePath},
+        parameters::{ExistingServicePath, ServiceIdPath},
     },
     path, response,
 };
@@ -51,7 +51,7 @@ pub(in crate::http) async fn set_conversation_end(
     tag = "services",
     summary = "Set the expiration of a service",
     description = EXPIRATION_DESCRIPTION,
-    params(ServicePath, ExpirationFields),
+    params(ExistingServicePath, ExpirationFields),
     request_body(content = inline(ExpirationFields), content_type = fields::CONTENT_TYPES),
     responses(
         (status = 200, description = "The expiration time is set"),
@@ -80,7 +80,7 @@ pub(in crate::http) async fn set_end(
     summary = "Delete a service",
     description = "All replicas return 404 for the id at once. The resources of the service, such as access numbers \
                    and binaries, are released shortly after.",
-    params(ServicePath),
+    params(ExistingServicePath),
     responses(
         (
             status = 200,

@@ -124,7 +124,7 @@ pub(super) fn string_response(
     description = "Merges the fields into the storage, all or none. A key has one value: a string replaces a binary \
                    of the same name, and vice versa. The expiration time of the service does not change.",
     params(ServiceIdPath, WriteConditionHeaders, OtherFieldsQuery),
-    request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES),
+    request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES_WITH_FILES),
     responses(
         (status = 200, description = "All fields are stored", headers(("ETag" = String, description = "The revision of the storage"))),
         ClientErrors, BodyErrors, ServiceNotFound, PreconditionFailed, StoreFull,

@@ -32,6 +32,13 @@ const DESCRIPTION: &str = "\
 pub(in crate::http) const CONTENT_TYPES: &str =
     "application/json, application/x-www-form-urlencoded, multipart/form-data";
 
+/// The same for operations that store files.
+pub(in crate::http) const CONTENT_TYPES_WITH_FILES: &str =
+    "application/json, application/x-www-form-urlencoded, multipart/form-data with files";
+
+/// The name of the file, and of its key, in all examples.
+pub(in crate::http) const EXAMPLE_FILE: &str = "MyPic.png";
+
 /// Declares types for `params(...)` and `request_body(...)`: the known fields as query parameters, and the schema of a
 /// JSON body with these fields.
 macro_rules! field_sets {
@@ -103,12 +110,15 @@ impl PartialSchema for BinaryContent {
     }
 }
 
-/// Describes the body of an operation in each of [`CONTENT_TYPES`] if it is one of fields. Such a body is optional.
+/// Describes the body of an operation in each content type if it is one of fields. Such a body is optional.
 pub(super) fn describe_body(operation: &mut Operation, limits: &Limits) {
     let Some(RefOr::T(body)) = &mut operation.request_body else {
         return;
     };
-    let Some(RefOr::T(mut json)) = body.content.remove(CONTENT_TYPES) else {
+    let without_files = body.content.remove(CONTENT_TYPES);
+    let has_files = without_files.is_none();
+    let content = without_files.or_else(|| body.content.remove(CONTENT_TYPES_WITH_FILES));
+    let Some(RefOr::T(mut json)) = content else {
         return;
     };
     if let Some(RefOr::T(Schema::Object(fields))) = &json.schema {
@@ -116,7 +126,9 @@ pub(super) fn describe_body(operation: &mut Operation, limits: &Limits) {
             json.example = Some(example_of(fields));
         }
         let form = Content::new(Some(form_schema(fields.clone())));
-        let multipart = Content::new(Some(multipart_schema(fields.clone())));
+        let mut multipart = Content::new(Some(multipart_schema(fields.clone())));
+        multipart.example = has_files
+            .then(|| json!({"language": "french", EXAMPLE_FILE: "the content of the file"}));
         body.content.extend([
             ("application/x-www-form-urlencoded".to_owned(), form.into()),
             ("multipart/form-data".to_owned(), multipart.into()),

@@ -5,6 +5,7 @@ use utoipa::openapi::{ObjectBuilder, Schema, Type};
 
 use super::{
     options::{integer_schema, value_schema, with_default},
+    parameters::EXAMPLE_ID,
     surface::{current, max_ttl_seconds},
 };
 use crate::{
@@ -28,10 +29,7 @@ pub(super) fn create_fields() -> Known {
     ));
     if groups.0 {
         let description = "Service of the access number; required (request-access).";
-        known.push((
-            "_id",
-            text(description, "39a98e24-b03b-4191-b756-1efe8f3b16b8"),
-        ));
+        known.push(("_id", text(description, EXAMPLE_ID)));
     }
     if groups.1 {
         let description = "Access code that the caller keyed in (match-interaction).";
@@ -107,14 +105,12 @@ pub(super) fn expiration_fields() -> Known {
     let description = format!("Seconds from now. 1 to {max_ttl}; a number or a string of digits.");
     let ttl = integer_schema(1, max_ttl).description(Some(description));
     let description = format!(
-        "ISO 8601, UTC without an offset. In the future, at most {max_ttl} seconds from now."
+        "Instead of `ttl`: ISO 8601, UTC without an offset, such as `2031-05-17T09:30:00.000Z`. In the future, at most \
+         {max_ttl} seconds from now."
     );
     vec![
         ("ttl", ttl.examples([3600]).into()),
-        (
-            "expiration_time",
-            text(&description, "2031-05-17T09:30:00.000Z"),
-        ),
+        ("expiration_time", text(&description, None)),
     ]
 }
 
@@ -195,8 +191,9 @@ pub(super) fn resend_fields() -> Known {
         (
             "since",
             text(
-                "ISO 8601, UTC without an offset. All that became dead letters at or after this time",
-                "2031-05-17T09:30:00.000Z",
+                "Instead of `event`: ISO 8601, UTC without an offset, such as `2031-05-17T09:30:00.000Z`. All that \
+                 became dead letters at or after this time",
+                None,
             ),
         ),
     ]
@@ -212,10 +209,10 @@ fn boolean(description: &str) -> Schema {
     schema.description(Some(description)).into()
 }
 
-fn text(description: &str, example: &str) -> Schema {
+fn text<'a>(description: &str, example: impl Into<Option<&'a str>>) -> Schema {
     let schema = ObjectBuilder::new().schema_type(Type::String);
     schema
         .description(Some(description))
-        .examples([example])
+        .examples(example.into())
         .into()
 }

@@ -1,6 +1,7 @@
 //! The operations of a document with their references resolved, as the console shows them.
 
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::openapi::{
     Components, Content, RefOr, Response,
     path::{Operation, Parameter, ParameterIn},
@@ -18,7 +19,7 @@ pub(in crate::http) struct DocumentedOperation<'a> {
 }
 
 impl Document {
-    /// All operations: by tag in the order of use, then the shortest paths first.
+    /// All operations: by tag, and within a tag, in the order of use.
     pub(in crate::http) fn operations(&self) -> Vec<DocumentedOperation<'_>> {
         let Some(components) = &self.content().api.components else {
             return Vec::new();
@@ -36,7 +37,7 @@ impl Document {
             })
         });
         let mut operations: Vec<DocumentedOperation<'_>> = operations.collect();
-        operations.sort_by_key(|operation| (tags::position(operation.tag()), operation.path.len()));
+        operations.sort_by_key(DocumentedOperation::position);
         operations
     }
 
@@ -76,12 +77,32 @@ impl<'a> DocumentedOperation<'a> {
         self.operation.description.as_deref().unwrap_or_default()
     }
 
+    /// The order of use: short paths first; of a path the create, then reads, changes and deletes.
+    fn position(&self) -> (usize, usize, &'a str, usize) {
+        let creates = self.operation.responses.responses.contains_key("201");
+        let of_method = match self.method {
+            "POST" => 0,
+            "PUT" if creates => 0,
+            "GET" => 1,
+            "HEAD" => 2,
+            "PUT" => 3,
+            _ => 4,
+        };
+        let segments = self.path.split('/').count();
+        (tags::position(self.tag()), segments, self.path, of_method)
+    }
+
     /// The security schemes of the first requirement, the usual one; none if it is optional.
     pub(in crate::http) fn security_schemes(&self) -> Vec<String> {
         let first = self.operation.security.iter().flatten().next();
         let requirement = serde_json::to_value(first).unwrap_or_default();
         let schemes = requirement.as_object().into_iter().flatten();
         schemes.map(|(scheme, _)| scheme.clone()).collect()
+    }
+
+    /// The schema with this name in the components.
+    pub(super) fn schema(&self, name: &str) -> Value {
+        serde_json::to_value(self.components.schemas.get(name)).unwrap_or_default()
     }
 
     pub(in crate::http) fn parameters(&self) -> Vec<&'a Parameter> {
@@ -99,6 +120,13 @@ impl<'a> DocumentedOperation<'a> {
 
     pub(in crate::http) fn header_parameters(&self) -> Vec<&'a Parameter> {
         self.parameters_in(&ParameterIn::Header)
+    }
+
+    /// The query parameters, without the one that stands for fields with any names.
+    pub(in crate::http) fn query_parameters(&self) -> Vec<&'a Parameter> {
+        let mut parameters = self.parameters_in(&ParameterIn::Query);
+        parameters.retain(|parameter| parameter.style.is_none());
+        parameters
     }
 
     fn parameters_in(&self, location: &ParameterIn) -> Vec<&'a Parameter> {
@@ -191,17 +219,18 @@ pub(in crate::http) fn location(parameter: &Parameter) -> &'static str {
     }
 }
 
-/// The example of a parameter, which utoipa has no access to except in the JSON.
+/// The example of a parameter, which utoipa has no access to except in the JSON. Requests in samples have all parameters
+/// with an example.
 pub(in crate::http) fn parameter_example(parameter: &Parameter) -> String {
     let json = serde_json::to_value(parameter).unwrap_or_default();
-    json["example"].as_str().unwrap_or_default().to_owned()
+    json.get("example").map_or_else(String::new, pretty_json)
 }
 
 /// A part of the document as a text for people; a string as it is.
 pub(in crate::http) fn pretty_json(part: &impl Serialize) -> String {
     match serde_json::to_value(part).unwrap_or_default() {
-        serde_json::Value::Null => String::new(),
-        serde_json::Value::String(text) => text,
+        Value::Null => String::new(),
+        Value::String(text) => text,
         other => serde_json::to_string_pretty(&other).unwrap_or_default(),
     }
 }

@@ -13,6 +13,9 @@ use utoipa::{
 
 use crate::http::admin_api::PAGE_LIMITS;
 
+/// The service id in all examples.
+pub(in crate::http) const EXAMPLE_ID: &str = "39a98e24-b03b-4191-b756-1efe8f3b16b8";
+
 /// The service in the path.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
@@ -22,12 +25,21 @@ pub(in crate::http) struct ServicePath {
     service: String,
 }
 
+/// The service id in a path whose segment can also be the name of a configured service.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(in crate::http) struct ExistingServicePath {
+    /// The id of a service, from the response of its create. It is opaque; an unknown id returns 404.
+    #[param(min_length = 1, example = json!(EXAMPLE_ID))]
+    service: String,
+}
+
 /// The service id in the path.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(in crate::http) struct ServiceIdPath {
     /// The id of a service, from the response of its create. It is opaque; an unknown id returns 404.
-    #[param(min_length = 1, example = "39a98e24-b03b-4191-b756-1efe8f3b16b8")]
+    #[param(min_length = 1, example = json!(EXAMPLE_ID))]
     id: String,
 }
 
@@ -36,7 +48,7 @@ pub(in crate::http) struct ServiceIdPath {
 #[into_params(parameter_in = Path)]
 pub(in crate::http) struct ActiveServicePath {
     /// The `id` of the list, percent-encoded as one path segment, such as `custom%2Fann%2Fs1`.
-    #[param(min_length = 1, example = "39a98e24-b03b-4191-b756-1efe8f3b16b8")]
+    #[param(min_length = 1, example = json!(EXAMPLE_ID))]
     id: String,
 }
 
@@ -45,7 +57,7 @@ pub(in crate::http) struct ActiveServicePath {
 #[into_params(parameter_in = Path)]
 pub(in crate::http) struct ChatPath {
     /// The id of the service of the chat.
-    #[param(min_length = 1, example = "39a98e24-b03b-4191-b756-1efe8f3b16b8")]
+    #[param(min_length = 1, example = json!(EXAMPLE_ID))]
     id: String,
 }
 
@@ -63,7 +75,7 @@ pub(in crate::http) struct KeyPath {
 #[into_params(parameter_in = Path)]
 pub(in crate::http) struct GroupPath {
     /// The name of a resource group.
-    #[param(min_length = 1, example = "DNIS")]
+    #[param(min_length = 1, example = "sales")]
     group: String,
 }
 
@@ -75,6 +87,7 @@ pub(in crate::http) struct PositionQuery {
     #[param(
         rename = "transcriptPosition",
         required = false,
+        example = 0,
         minimum = 0,
         maximum = 9_007_199_254_740_992_u64
     )]
@@ -100,7 +113,7 @@ pub(in crate::http) struct LastEventHeader {
 #[into_params(parameter_in = Header)]
 pub(in crate::http) struct UserHeader {
     /// The user of the client. Optional; stored with a created service, passed on to backends, and recorded in traces.
-    #[param(required = false)]
+    #[param(required = false, example = "ada")]
     gms_user: String,
 }
 
@@ -110,7 +123,7 @@ pub(in crate::http) struct UserHeader {
 pub(in crate::http) struct StorageUserHeader {
     /// The user to whom custom ids belong, at most 256 bytes of UTF-8. Required to create a storage area with a custom
     /// id.
-    #[param(required = false)]
+    #[param(required = false, example = "ada")]
     gms_user: String,
 }
 
@@ -126,7 +139,8 @@ pub(in crate::http) struct IdempotencyHeader {
         required = false,
         min_length = 16,
         max_length = 255,
-        pattern = "^[!-~]+$"
+        pattern = "^[!-~]+$",
+        example = "c9e0f4d2-6f0b-4d4f-8a63-0b8f2f6f5c11"
     )]
     idempotency_key: String,
 }
@@ -145,8 +159,9 @@ pub(in crate::http) struct IfNoneMatchHeader {
 #[into_params(parameter_in = Header)]
 pub(in crate::http) struct IfMatchHeader {
     /// The `ETag` of the version to change, a list of them, or `*` for any version. `PreconditionFailed` if the
-    /// current version is another one; `PreconditionRequired` if the header is missing and the entry exists.
-    #[param(rename = "If-Match", inline, required = false)]
+    /// current version is another one, and for `*` if there is none; `PreconditionRequired` if the header is missing and
+    /// there is one. Omit it to create what does not exist.
+    #[param(rename = "If-Match", inline, required = false, example = "*")]
     if_match: EtagList,
 }
 
@@ -164,7 +179,7 @@ pub(in crate::http) struct CreateOnlyHeader {
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct PageQuery {
     /// Page size
-    #[param(inline, required = false)]
+    #[param(inline, required = false, example = json!(PAGE_LIMITS.0))]
     limit: PageSize,
     /// Cursor: `next` of the previous page
     #[param(required = false, pattern = "^[0-9]{1,18}-")]
@@ -176,7 +191,7 @@ pub(in crate::http) struct PageQuery {
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct AuditLogQuery {
     /// Page size
-    #[param(inline, required = false)]
+    #[param(inline, required = false, example = json!(PAGE_LIMITS.0))]
     limit: PageSize,
     /// Cursor: `next` of the previous page
     #[param(required = false, pattern = "^[0-9]{1,19}(-[0-9]{1,19})?$")]

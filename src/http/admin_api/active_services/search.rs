@@ -24,32 +24,17 @@ pub(in crate::http) const LATEST_FIRST: &str = "-expires_at";
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only described")]
 pub(in crate::http) struct ServiceSearchQuery {
-    /// Only services whose ids begin with this prefix, as in the log, and storage areas whose custom ids do
-    #[param(
-        required = false,
-        example = "0f9d7c1e",
-        pattern = "[^.\u{2026}]$",
-        max_length = 64
-    )]
+    /// Only services whose ids begin with this prefix, as in the log (`0f9d7c1e`), and storage areas whose custom ids do
+    #[param(required = false, pattern = "[^.\u{2026}]$", max_length = 64)]
     prefix: String,
     /// Only services of this configured service; `_storage` for storage areas
-    #[param(
-        required = false,
-        min_length = 1,
-        max_length = 256,
-        example = "request-interaction"
-    )]
+    #[param(required = false, min_length = 1, max_length = 256, example = "store")]
     service: String,
     /// Only services that were created with this `gms_user`
     #[param(required = false, min_length = 1, max_length = 256, example = "ada")]
     gms_user: String,
-    /// Only services for which this number is booked, in any notation. At most 64 bytes
-    #[param(
-        required = false,
-        min_length = 1,
-        max_length = 64,
-        example = "+1 800 344 9999"
-    )]
+    /// Only services for which this number is booked, in any notation (`+1 800 344 9999`). At most 64 bytes
+    #[param(required = false, min_length = 1, max_length = 64)]
     number: String,
     /// Only services that expire before this time
     #[param(required = false, format = DateTime, example = "2031-05-17T09:30:00.000Z")]

@@ -7,7 +7,7 @@
 
 use utoipa::IntoParams;
 
-use crate::http::openapi::surface::example_ttl_seconds;
+use crate::http::openapi::{fields::EXAMPLE_FILE, surface::example_ttl_seconds};
 
 /// The storage in the path.
 #[derive(IntoParams)]
@@ -38,7 +38,7 @@ pub(in crate::http) struct BinaryPath {
     #[param(min_length = 1, example = "session4711")]
     id: String,
     /// The storage key: any characters, 1 to 256 bytes; encode `/` as `%2F`.
-    #[param(min_length = 1, example = "MyPic.png")]
+    #[param(min_length = 1, example = json!(EXAMPLE_FILE))]
     key: String,
 }
 

@@ -69,7 +69,7 @@ struct WrittenResponses(#[to_schema] StorageAreaIdResponse<'static>);
     summary = "Create a storage area",
     description = "Stores the fields in a storage area with a new id, which expires after the TTL.",
     params(TtlPath, IdempotencyHeader, UserHeader, OtherFieldsQuery),
-    request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES),
+    request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES_WITH_FILES),
     responses(
         WrittenResponses, ClientErrors, BodyErrors, Forbidden, IdempotencyKeyReused, StoreFull,
     ),
@@ -100,7 +100,7 @@ pub(in crate::http) async fn create(
     summary = "Write to a storage area",
     description = WRITE_DESCRIPTION,
     params(IdAndTtlPath, WriteConditionHeaders, StorageUserHeader, OtherFieldsQuery),
-    request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES),
+    request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES_WITH_FILES),
     responses(
         WrittenResponses, ClientErrors, BodyErrors, Forbidden, ServiceNotFound, PreconditionFailed, StoreFull,
     ),
@@ -124,7 +124,7 @@ pub(in crate::http) async fn write(
     summary = "Write to a storage area with a custom id",
     description = CUSTOM_DESCRIPTION,
     params(CustomIdAndTtlPath, WriteConditionHeaders, StorageUserHeader, OtherFieldsQuery),
-    request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES),
+    request_body(content = inline(DataFields), content_type = fields::CONTENT_TYPES_WITH_FILES),
     responses(
         WrittenResponses, ClientErrors, BodyErrors, Forbidden, ServiceNotFound, PreconditionFailed, StoreFull,
     ),
