@@ -78,6 +78,9 @@ fn tag_id(tag: &str) -> String {
 /// Whether an operation contains all words of a search, in any case: in its texts, or in names of its parameters, fields,
 /// examples, status codes and errors.
 fn matches(operation: &DocumentedOperation<'_>, query: &str) -> bool {
+    if query.trim().is_empty() {
+        return true;
+    }
     let texts = [
         operation.id(),
         operation.tag(),

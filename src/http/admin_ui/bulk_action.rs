@@ -39,7 +39,8 @@ pub(super) struct BulkAction {
 /// A selected row.
 #[derive(Serialize, Deserialize)]
 pub(super) struct SelectedRow {
-    /// The value of its field.
+    /// The value of its field. The results do not have it.
+    #[serde(skip)]
     pub(super) value: String,
     pub(super) label: String,
     /// What else identifies it to an operator; may be empty.

@@ -18,8 +18,8 @@ use crate::{
 
 /// The path of the page with the results.
 const PATH: &str = "/genesys/1/admin/ui/selected/result";
-/// Maximum size of the rows of a list in the URL, which proxies limit to 8 KiB.
-const MAX_ROW_BYTES: usize = 1_500;
+/// The maximum size of the rows of a list in the URL: proxies limit the size of response headers, often to 4 KiB.
+const MAX_ROW_BYTES: usize = 1_000;
 
 /// The results of an action.
 #[derive(Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub(super) struct BulkOutcome {
 #[derive(Serialize, Deserialize)]
 pub(super) struct OutcomeRows {
     pub(super) count: usize,
-    /// The first ones, each with the error; empty without one.
+    /// The first ones, at least one, each with the error; empty without one.
     pub(super) rows: Vec<(SelectedRow, String)>,
 }
 
@@ -51,7 +51,7 @@ impl OutcomeRows {
             bytes <= MAX_ROW_BYTES
         };
         let shown = rows.iter().map(fits).take_while(|fits| *fits).count();
-        rows.truncate(shown);
+        rows.truncate(shown.max(1));
         Self { count, rows }
     }
 
@@ -124,4 +124,32 @@ pub(super) fn redirect_to_result<T>(
 ) -> Result<HttpResponse, ApiError> {
     let outcome = BulkOutcome::new(action, form, result, to_row);
     Ok(redirect_see_other(&outcome.url(session)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(count: usize, label_bytes: usize) -> Vec<(SelectedRow, String)> {
+        let row = |_| SelectedRow {
+            value: "x".repeat(2 * MAX_ROW_BYTES),
+            label: "x".repeat(label_bytes),
+            details: String::new(),
+            url: String::new(),
+        };
+        (0..count).map(|n| (row(n), String::new())).collect()
+    }
+
+    #[test]
+    fn the_first_rows_are_listed_and_at_least_one() {
+        for (count, label_bytes, listed) in [
+            (0, 0, 0),
+            (1, 10, 1),
+            (100, 200, 4),
+            (2, 2 * MAX_ROW_BYTES, 1),
+        ] {
+            let rows = OutcomeRows::new(rows(count, label_bytes));
+            assert_eq!((rows.rows.len(), rows.others()), (listed, count - listed));
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 
-use crate::service::{OptionValue, Options};
+use crate::service::{OptionValue, Options, REDACTED};
 
 /// Bytes of a digest; each needs a multiple of 3, and has 4 characters for 3 bytes.
 const DIGEST_BYTES: usize = 6;
@@ -20,7 +20,8 @@ pub(super) struct EntryBase(BTreeMap<String, String>);
 pub(super) struct Merge {
     /// The options. Those that both changed have the values of the operator.
     pub(super) options: Options,
-    /// The options that both changed, to different values.
+    /// The options that both changed, to different values, and the secrets that the operator changed: it is not known
+    /// whether someone else changed those too.
     pub(super) unresolved: Vec<String>,
     /// The base of the next merge: the saved options, except for the unresolved ones.
     pub(super) base: EntryBase,
@@ -76,7 +77,9 @@ impl EntryBase {
             let (mine, theirs) = (own.get(name), saved.get(name));
             let is_changed = |value| self.0.is_empty() || !self.has(name, value);
             let is_own_change = is_changed(mine);
-            let is_conflict = is_own_change && is_changed(theirs) && mine != theirs;
+            let is_secret = theirs.and_then(OptionValue::text) == Some(REDACTED);
+            let may_be_changed = is_secret || is_changed(theirs);
+            let is_conflict = is_own_change && may_be_changed && mine != theirs;
             if is_conflict {
                 unresolved.push(name.clone());
                 let digest = text_digest(name);
@@ -153,5 +156,26 @@ mod tests {
         assert_eq!(merge.options, own);
         assert_eq!(merge.unresolved, ["a", "b"]);
         assert_eq!(merge.base, EntryBase::default());
+    }
+
+    #[test]
+    fn a_changed_secret_stays_unresolved() {
+        let base = EntryBase::new(&options(&[("a", "1"), ("password", REDACTED)]));
+        let own = options(&[("a", "1"), ("password", "new")]);
+        let saved = options(&[("a", "2"), ("password", REDACTED)]);
+        let merge = base.merge(&own, &saved);
+        assert_eq!(merge.options, options(&[("a", "2"), ("password", "new")]));
+        assert_eq!(merge.unresolved, ["password"]);
+        assert_eq!(
+            merge.base.merge(&merge.options, &saved).unresolved,
+            ["password"]
+        );
+        // A secret that the operator did not change is that of the saved entry.
+        let unchanged = base.merge(&base_options(), &saved);
+        assert_eq!((unchanged.options, unchanged.unresolved), (saved, vec![]));
+    }
+
+    fn base_options() -> Options {
+        options(&[("a", "1"), ("password", REDACTED)])
     }
 }

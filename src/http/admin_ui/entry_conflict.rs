@@ -34,6 +34,8 @@ pub(super) enum ConflictKind {
 pub(super) struct Conflict {
     pub(super) saved: EntryConflict,
     pub(super) kind: ConflictKind,
+    /// Why the numbers of the form cannot be added or removed any more; may be empty.
+    pub(super) problem: String,
 }
 
 impl Conflict {
@@ -49,10 +51,13 @@ impl Conflict {
         let own = edited.values.entered_options().unwrap_or_default();
         let saved = match admin.read_entry(entry.clone()).await {
             Err(AdminError::NoSuchEntry(..)) => {
-                let own = edited_options(&edited.values, own);
-                let saved = admin.entry_conflict(entry, &own).await?;
-                let kind = ConflictKind::Deleted;
-                return Ok((Self { saved, kind }, edited));
+                let (own, problem) = edited_options(&edited.values, own);
+                let conflict = Self {
+                    saved: admin.entry_conflict(entry, &own).await?,
+                    kind: ConflictKind::Deleted,
+                    problem,
+                };
+                return Ok((conflict, edited));
             }
             saved => saved?,
         };
@@ -62,7 +67,7 @@ impl Conflict {
             removed_numbers: edited.values.removed_numbers,
             ..merge.options.clone().into()
         };
-        let own = edited_options(&values, merge.options);
+        let (own, problem) = edited_options(&values, merge.options);
         let compared = admin.entry_conflict(entry, &own);
         let compared = EntryConflict {
             // That of the options which were merged.
@@ -80,7 +85,12 @@ impl Conflict {
             base,
             revision,
         };
-        Ok((Self { saved, kind }, edited))
+        let conflict = Self {
+            saved,
+            kind,
+            problem,
+        };
+        Ok((conflict, edited))
     }
 
     /// The conflict with a change of an entry that was to be deleted; `options` are the saved ones.
@@ -96,6 +106,7 @@ impl Conflict {
         Ok(Self {
             saved: admin.entry_conflict(entry, options).await?,
             kind: ConflictKind::NotDeleted(base.changed(options)),
+            problem: String::new(),
         })
     }
 
@@ -117,7 +128,10 @@ impl Conflict {
     }
 }
 
-/// The options with the changes of numbers, if those can be applied.
-fn edited_options(values: &FormValues, entered: Options) -> Options {
-    values.options().map_or(entered, |(options, _)| options)
+/// The options with the changes of numbers; without them and with the problem if they cannot be applied.
+fn edited_options(values: &FormValues, entered: Options) -> (Options, String) {
+    match values.options() {
+        Ok((options, _)) => (options, String::new()),
+        Err(error) => (entered, error.message),
+    }
 }

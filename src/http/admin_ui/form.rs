@@ -5,13 +5,14 @@ use actix_web::{HttpRequest, web::Payload};
 use super::{
     PageError,
     form_fields::{CATALOG_FIELD, OPTION_PREFIX, OTHER_FIELDS, TOKEN_FIELD},
-    rejected_form::RejectedForm,
+    rejected_form::{MAX_KEPT_BYTES, RejectedForm},
     signed_in::SignedIn,
 };
 use crate::{
     http::{
         ApiError, AppState,
         body::{self, FormLimits},
+        middleware::csrf::is_cross_site,
     },
     service::MAX_OPTIONS,
 };
@@ -40,7 +41,7 @@ impl Form {
         request: &HttpRequest,
         payload: Payload,
     ) -> Result<Self, PageError> {
-        let form = Self::read_unverified(state, request, payload).await?;
+        let form = Self::read_unverified(state, request, payload, state.limits.form_bytes).await?;
         if session.verify_form_token(form.text(TOKEN_FIELD)) {
             return Ok(form);
         }
@@ -50,7 +51,7 @@ impl Form {
         Err(error.with_form(RejectedForm::new(request, form.0)))
     }
 
-    /// Reads the form of a request without a session.
+    /// Reads the form of a request without a session; `None` if it is too large to be kept.
     ///
     /// # Errors
     /// As [`Form::read`].
@@ -59,7 +60,8 @@ impl Form {
         request: &HttpRequest,
         payload: Payload,
     ) -> Result<Option<RejectedForm>, PageError> {
-        let form = Self::read_unverified(state, request, payload).await?;
+        let max_bytes = state.limits.form_bytes.min(MAX_KEPT_BYTES);
+        let form = Self::read_unverified(state, request, payload, max_bytes).await?;
         Ok(RejectedForm::new(request, form.0))
     }
 
@@ -67,8 +69,9 @@ impl Form {
         state: &AppState,
         request: &HttpRequest,
         payload: Payload,
+        max_bytes: usize,
     ) -> Result<Self, PageError> {
-        let (max_bytes, name_bytes) = (state.limits.form_bytes, MAX_FIELDS * MAX_FIELD_NAME_BYTES);
+        let name_bytes = MAX_FIELDS * MAX_FIELD_NAME_BYTES;
         let limits = FormLimits {
             max_bytes: max_bytes
                 .saturating_mul(MAX_ENCODING_FACTOR)
@@ -90,11 +93,17 @@ impl Form {
         Ok(Self(fields))
     }
 
-    /// Reads a form that changes nothing, submitted in the query. It needs no token.
+    /// Reads the form of a confirmation, submitted in the query. It needs no token, because it changes nothing.
     ///
     /// # Errors
+    /// [`ApiError::Forbidden`] if another site links to it: no other page may prepare what the operator then confirms.
     /// [`ApiError::InvalidParameter`].
     pub(super) fn from_query(request: &HttpRequest) -> Result<Self, ApiError> {
+        if is_cross_site(request) {
+            return Err(ApiError::Forbidden(
+                "a page of another site links to this confirmation; no changes were made",
+            ));
+        }
         body::parse_query_fields(request, MAX_FIELDS).map(Self)
     }
 

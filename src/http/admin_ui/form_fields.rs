@@ -8,7 +8,7 @@ pub(super) const OTHER_FIELDS: [&str; 2] = ["other_name", "other_value"];
 /// The fields with numbers to add to a group and to remove from it.
 pub(super) const ADDED_NUMBERS_FIELD: &str = "numbers_add";
 pub(super) const REMOVED_NUMBERS_FIELD: &str = "numbers_remove";
-/// The fields with the secrets of the entry that a new one is a copy of, and with those that it has not.
+/// The fields with the secrets of the entry that a new one is a copy of, and with those that the copy omits.
 pub(super) const UNCOPIED_SECRET_FIELD: &str = "uncopied_secret";
 pub(super) const OMITTED_SECRET_FIELD: &str = "omitted_secret";
 /// The field with the options that the form of an entry was opened with.

@@ -27,10 +27,13 @@ pub(super) fn register<'a>(pages: impl Iterator<Item = &'a Endpoint>) {
     PAGES.get_or_init(|| pages.map(pattern).collect());
 }
 
+/// The maximum size of a page to redirect to: proxies limit the size of response headers, often to 4 KiB.
+const MAX_TARGET_BYTES: usize = 1_000;
+
 /// The URL of the sign-in page, with a redirect back to `page` if that is allowed.
 pub(super) fn sign_in_url(page: &Uri) -> String {
     let page = page.path_and_query().map_or(HOME, |page| page.as_str());
-    if is_safe_redirect(page) {
+    if page.len() <= MAX_TARGET_BYTES && is_safe_redirect(page) {
         format!("{SIGN_IN_PATH}?to={}", percent_encode(page))
     } else {
         SIGN_IN_PATH.to_owned()

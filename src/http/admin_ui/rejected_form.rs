@@ -9,6 +9,10 @@ use crate::{
     service::{REDACTED, is_secret},
 };
 
+/// The maximum size of a form that is kept, in bytes.
+pub(super) const MAX_KEPT_BYTES: usize = 256 * 1024;
+/// The parameter of match explanations that is a secret of the caller.
+const ACCESS_CODE: &str = "_access_code";
 /// Characters of a value that are shown.
 const MAX_SHOWN_CHARS: usize = 200;
 
@@ -21,7 +25,7 @@ pub(super) struct RejectedForm {
 }
 
 impl RejectedForm {
-    /// The form of a request. `None` if it has no input, or if it is not known that a page of the console submitted it:
+    /// The form of a request. `None` if it has no input, if it is too large, or if it is not known that a page of the console submitted it:
     /// no other page may prepare a form that the operator then confirms.
     pub(super) fn new(request: &HttpRequest, mut fields: Vec<(String, String)>) -> Option<Self> {
         fields.retain(|(name, _)| name != TOKEN_FIELD);
@@ -29,7 +33,12 @@ impl RejectedForm {
         let action = uri
             .path_and_query()
             .map_or(uri.path(), |path| path.as_str());
-        let is_confirmable = !fields.is_empty() && is_from_own_page(request);
+        let bytes: usize = fields
+            .iter()
+            .map(|(name, text)| name.len() + text.len())
+            .sum();
+        let has_valid_size = (1..=MAX_KEPT_BYTES).contains(&bytes);
+        let is_confirmable = has_valid_size && is_from_own_page(request);
         is_confirmable.then(|| Self {
             action: action.to_owned(),
             fields,
@@ -40,15 +49,17 @@ impl RejectedForm {
     pub(super) fn shown_fields(&self) -> Vec<(&str, String)> {
         let [other_name, other_value] = OTHER_FIELDS;
         let (mut shown, mut custom_option) = (Vec::new(), "");
-        let is_shown = |(name, text): &&(String, String)| name != BASE_FIELD && !text.is_empty();
-        for (name, text) in self.fields.iter().filter(is_shown) {
-            let option = name.strip_prefix(OPTION_PREFIX);
+        for (name, text) in &self.fields {
             if name == other_name {
                 custom_option = text;
             }
+            if name == BASE_FIELD || text.is_empty() {
+                continue;
+            }
+            let option = name.strip_prefix(OPTION_PREFIX);
             let option = option.or((name == other_value).then_some(custom_option));
             let characters = text.chars().count();
-            let text = if option.is_some_and(is_secret) {
+            let text = if option.is_some_and(is_secret) || name == ACCESS_CODE {
                 REDACTED.to_owned()
             } else if name == CATALOG_FIELD || characters > MAX_SHOWN_CHARS {
                 format!("{characters} characters")

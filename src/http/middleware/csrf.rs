@@ -40,6 +40,12 @@ pub(in crate::http) fn is_from_own_page(request: &HttpRequest) -> bool {
     origin.is_some_and(|origin| fetch_metadata::is_same_origin(request, origin))
 }
 
+/// Whether the request states that a page of another origin caused it.
+pub(in crate::http) fn is_cross_site(request: &HttpRequest) -> bool {
+    let site = request.headers().get(SEC_FETCH_SITE);
+    site.is_some_and(|site| site != "same-origin" && site != "none")
+}
+
 fn is_same_site(request: &HttpRequest) -> bool {
     let header = |name: &str| request.headers().get(name).map(HeaderValue::as_bytes);
     if let Some(site) = header(SEC_FETCH_SITE) {

@@ -5,7 +5,7 @@ use utoipa::openapi::Content;
 
 use super::lookup::{DocumentedOperation, response_bodies};
 
-/// References are followed this often: schemas may contain themselves.
+/// References are followed at most this many levels deep: schemas may contain themselves.
 const MAX_DEPTH: usize = 8;
 
 impl DocumentedOperation<'_> {

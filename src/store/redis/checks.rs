@@ -2,9 +2,10 @@
 //!
 //! Every replica checks a server when it connects, after each reconnect, and every hour, over a
 //! dedicated connection; no request waits for it. While a check fails, or after Redis has refused a
-//! command for lack of rights or because it cannot write its snapshot, the checks are repeated sooner. Each failure is logged as one warning and exported as a 0 of
-//! the metric `redis_check`. The listener (`keyspace_notifications`) continuously probes whether
-//! notifications arrive and reports that check. `switchboard verify --redis` runs the whole table once.
+//! command for lack of rights or because it cannot write its snapshot, the checks are repeated sooner.
+//! Each failure is logged as one warning and exported as a 0 of the metric `redis_check`. The listener
+//! (`keyspace_notifications`) continuously probes whether notifications arrive and reports that check.
+//! `switchboard verify --redis` runs the whole table once.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -173,7 +174,12 @@ impl RedisStore {
                 .is_ok()
             {
                 let soon = Instant::now() + REFUSED_RECHECK_DELAY;
-                for state in states.values_mut() {
+                let fails = |row: &CheckRow| row.result == CheckResult::Fail;
+                // A check that fails is repeated soon anyway.
+                for state in states
+                    .values_mut()
+                    .filter(|state| !state.rows.iter().any(fails))
+                {
                     state.next_check = state.next_check.min(soon);
                 }
             }

@@ -303,6 +303,20 @@ async fn invalid_selections_change_nothing(app: TestApp) {
             response.text()
         );
     }
+    // No page of another site may prepare a confirmation.
+    for path in [SERVICES, "/groups/DNIS/quarantine"] {
+        let link = format!("{path}?action=extend&ttl=1&selected={}", id[0]);
+        for (site, status) in [("cross-site", 403), ("same-site", 403), ("none", 200)] {
+            let link = session.request(Method::GET, &link);
+            let link = link.header("sec-fetch-site", site);
+            let link = link.header("sec-fetch-mode", "navigate");
+            let opened = TestResponse::send(link).await;
+            if path == SERVICES || status == 403 {
+                assert_eq!(opened.status, status, "{path} {site}");
+                assert!(!opened.text().contains("value=\"1\""), "{}", opened.text());
+            }
+        }
+    }
     // The error leads back to the list with its filters.
     let list = "/active-services?gms_user=ada";
     let none = session.request(Method::GET, &format!("{SERVICES}?action=delete"));

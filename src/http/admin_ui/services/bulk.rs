@@ -61,7 +61,8 @@ pub(in crate::http::admin_ui) async fn confirm_change(
     let found = admin.describe_services(&ids).await?;
     let rows = ids.iter().zip(found).map(|(id, found)| describe(id, found));
     let page = action.confirm_page(&session, &form, URL, rows.collect());
-    ok_page(&with_ttl(page, &state, &form))
+    // Another page must not choose the TTL that the operator confirms.
+    ok_page(&with_ttl(page, &state, &form, ""))
 }
 
 /// `POST /genesys/1/admin/ui/selected/active-services`
@@ -111,14 +112,19 @@ async fn extend_services(
             let texts = submitted_texts(form);
             let rows = ids.iter().map(|id| to_row(id).with_texts(&texts)).collect();
             let page = EXTEND.confirm_page(session, form, URL, rows);
-            with_ttl(page, state, form).with_problem(&error, error.status_code())
+            with_ttl(page, state, form, form.text("ttl")).with_problem(&error, error.status_code())
         }
     }
 }
 
 /// The confirmation with the field of its TTL, if its action has one.
-fn with_ttl<'a>(mut page: ConfirmPage<'a>, state: &AppState, form: &Form) -> ConfirmPage<'a> {
-    let ttl = (state.limits.max_ttl.as_secs(), form.text("ttl").to_owned());
+fn with_ttl<'a>(
+    mut page: ConfirmPage<'a>,
+    state: &AppState,
+    form: &Form,
+    ttl: &str,
+) -> ConfirmPage<'a> {
+    let ttl = (state.limits.max_ttl.as_secs(), ttl.to_owned());
     page.ttl = Some(ttl).filter(|_| form.text("action") == EXTEND.name);
     page
 }

@@ -26,7 +26,7 @@ pub(in crate::http) const ETAG: &str = "The revision of the storage, for `If-Mat
 #[into_params(parameter_in = Header)]
 pub(in crate::http) struct WriteConditionHeaders {
     /// `ETag`s of the storage, one of which must be its current one, or `*` if it only must exist. Otherwise
-    /// `PreconditionFailed`, with the current `ETag`, and nothing is changed. Such as `"1764000000000003"`.
+    /// `PreconditionFailed`, with the current `ETag`, and nothing is changed. Example: `"1764000000000003"`.
     #[param(rename = "If-Match", required = false)]
     if_match: String,
     /// `*`: the fields are stored only if none of their names exists, as a string or as a binary.
@@ -39,7 +39,7 @@ pub(in crate::http) struct WriteConditionHeaders {
 #[into_params(parameter_in = Header)]
 pub(in crate::http) struct DeleteConditionHeader {
     /// `ETag`s of the storage, one of which must be its current one, or `*` if it only must exist. Otherwise
-    /// `PreconditionFailed`, with the current `ETag`, and nothing is changed. Such as `"1764000000000003"`.
+    /// `PreconditionFailed`, with the current `ETag`, and nothing is changed. Example: `"1764000000000003"`.
     #[param(rename = "If-Match", required = false)]
     if_match: String,
 }
@@ -48,7 +48,7 @@ pub(in crate::http) struct DeleteConditionHeader {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 pub(in crate::http) struct StorageVersionHeader {
-    /// `ETag`s of the storage, one of which must be its current one, or `*`. Weak tags never match. Such as
+    /// `ETag`s of the storage, one of which must be its current one, or `*`. Weak tags never match. Example:
     /// `"1764000000000003"`.
     #[param(rename = "If-Match", required = false)]
     if_match: String,

@@ -9,7 +9,8 @@ use crate::{
     tls_errors::with_advice,
 };
 
-/// Notified when Redis has denied a command to any worker of this process.
+/// Notified when Redis has refused a command of any worker of this process, for lack of rights or because it cannot write its
+/// snapshot.
 pub(in crate::store::redis) static COMMAND_REFUSED: Notify = Notify::const_new();
 
 /// Error codes, also within the text of a transaction or script error, after which Redis may recover by
