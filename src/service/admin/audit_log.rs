@@ -270,7 +270,7 @@ impl Admin {
             .await
     }
 
-    /// The user and the time of the latest change of the catalog, as [`Admin::latest_change`].
+    /// The user and the time of the latest change of the catalog.
     ///
     /// # Errors
     /// [`AdminError::Service`] for errors of the store.
