@@ -4,10 +4,10 @@
 use super::{ApiError, listener::ListenerConfig};
 
 const ADMIN_PREFIX: &str = "/genesys/1/admin";
-const ADMIN_UI_HINT: &str = "; the console is at /genesys/1/admin/ui";
-const ADMIN_DISABLED_HINT: &str = "; the admin API is disabled: the settings admin.password, \
-                                   operators.users and single_sign_on.issuer enable it and the console at \
-                                   /genesys/1/admin/ui";
+const ADMIN_UI_HINT: &str = "the console is at /genesys/1/admin/ui";
+/// What enables the console and the admin API, on listeners that would serve them.
+pub(super) const ADMIN_DISABLED: &str = "the admin API is disabled: the settings admin.password, operators.users and \
+                                         single_sign_on.issuer enable it and the console at /genesys/1/admin/ui";
 const AGENT_PREFIX: &str = "/genesys/1/agent";
 const AGENTS_DISABLED_HINT: &str =
     "; the API for agents is disabled: the settings agents.users and agents.api_keys enable it";
@@ -34,11 +34,11 @@ impl NotFoundHints {
     pub(super) fn not_found(self, path: &str) -> ApiError {
         let below = path.strip_prefix(ADMIN_PREFIX);
         let console = match (self.admin_enabled, below) {
-            (Some(true), Some("" | "/")) => ADMIN_UI_HINT,
+            (Some(true), Some("" | "/")) => ["; ", ADMIN_UI_HINT],
             (Some(false), Some(below)) if below.is_empty() || below.starts_with('/') => {
-                ADMIN_DISABLED_HINT
+                ["; ", ADMIN_DISABLED]
             }
-            _ => "",
+            _ => ["", ""],
         };
         let below = path.strip_prefix(AGENT_PREFIX);
         let is_agent = below.is_some_and(|below| below.is_empty() || below.starts_with('/'));
@@ -47,7 +47,7 @@ impl NotFoundHints {
         } else {
             ""
         };
-        ApiError::NotFound([path, console, agents].concat())
+        ApiError::NotFound([path, &console.concat(), agents].concat())
     }
 }
 

@@ -130,6 +130,11 @@ impl Document {
         self.surface.admin_enabled
     }
 
+    /// Whether the listener would serve the console if the admin API were enabled.
+    pub(super) fn lacks_console(&self) -> bool {
+        self.surface.groups.admin && !self.surface.admin_enabled
+    }
+
     fn content(&self) -> &Content {
         self.content
             .get_or_init(|| Content::new(self.surface.document(self.list)))

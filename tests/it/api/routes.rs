@@ -81,9 +81,18 @@ async fn root_leads_to_the_console_if_the_listener_serves_it() {
         (vec![ADMIN_SETTINGS[0], ("auth.api_keys", "k")], true),
         (vec![], false),
         (vec![("auth.api_keys", "k")], false),
+        (vec![("server.public", "client")], false),
     ] {
         let app = TestApp::start(None, &random_prefix(), &settings).await;
         check_root(&app.url(""), redirects).await;
+        let could_redirect = settings
+            .iter()
+            .all(|(setting, _)| *setting != "server.public");
+        if !redirects {
+            let root = request_root(Method::GET, &app.url("")).await.json();
+            let console = root["console"].as_str().unwrap_or_default();
+            assert_eq!(console.contains("admin.password"), could_redirect, "{root}");
+        }
     }
     // Each listener by its own routes.
     let private = ("server.private_listen", "127.0.0.1:0");
@@ -106,8 +115,10 @@ async fn check_root(base: &str, redirects: bool) {
         }
         assert_eq!(response.status, StatusCode::OK, "{method}");
         if method == Method::GET {
+            let mut root = response.json();
+            root.as_object_mut().unwrap().remove("console");
             let expected = json!({"title": "Switchboard API", "openapi": "/openapi.json"});
-            assert_eq!(response.json(), expected);
+            assert_eq!(root, expected);
         } else {
             assert_eq!(response.text(), "");
         }
