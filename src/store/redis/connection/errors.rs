@@ -137,11 +137,12 @@ pub(super) fn invalid_url(error: &RedisError) -> StoreError {
 /// Converts errors of Redis to errors of the store.
 pub(in crate::store::redis) fn store_error(error: &RedisError) -> StoreError {
     let text = with_advice(error.to_string());
+    let is_denied = is_denied(&text);
+    if is_denied || text.contains("MISCONF") {
+        COMMAND_REFUSED.notify_one();
+    }
     match error.kind() {
-        _ if is_denied(&text) => {
-            COMMAND_REFUSED.notify_one();
-            StoreError::Denied(text)
-        }
+        _ if is_denied => StoreError::Denied(text),
         _ if reason_of(error) == Reason::NoSuchDatabase => {
             StoreError::Unavailable(format!("{} ({text})", Reason::NoSuchDatabase.message()))
         }
@@ -163,9 +164,6 @@ pub(in crate::store::redis) fn store_error(error: &RedisError) -> StoreError {
         | ErrorKind::Server(ServerErrorKind::ExecAbort | ServerErrorKind::ResponseError)
             if UNAVAILABLE_CODES.iter().any(|code| text.contains(code)) =>
         {
-            if text.contains("MISCONF") {
-                COMMAND_REFUSED.notify_one();
-            }
             StoreError::Unavailable(text)
         }
         ErrorKind::UnexpectedReturnType => StoreError::Corrupt(text),
