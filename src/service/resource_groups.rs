@@ -81,11 +81,16 @@ impl ResourceGroups {
         &self.retired
     }
 
+    /// The names of the groups that have a number.
+    pub(super) fn with_number(&self, subscriber: &str) -> &[String] {
+        let names = self.by_subscriber.get(subscriber);
+        names.map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// The groups that have a number, and all other groups, in which it can still be booked from before a change of
     /// the catalog: first the deleted ones.
     pub(super) fn partition_by_number(&self, subscriber: &str) -> (Vec<String>, Vec<String>) {
-        let current = self.by_subscriber.get(subscriber);
-        let current = current.cloned().unwrap_or_default();
+        let current = self.with_number(subscriber).to_vec();
         let others = self.groups.keys().filter(|name| !current.contains(name));
         let others = self.retired.iter().chain(others).cloned().collect();
         (current, others)
@@ -93,7 +98,7 @@ impl ResourceGroups {
 
     /// Another group that books the number exclusively.
     fn exclusive_group_of(&self, number: &AccessNumber) -> Option<&str> {
-        let groups = self.by_subscriber.get(&number.subscriber)?;
+        let groups = self.with_number(&number.subscriber);
         let is_exclusive = |name: &&String| {
             self.groups.get(*name).is_some_and(|resources| {
                 let backup = resources.group.backup.as_ref();

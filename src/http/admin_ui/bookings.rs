@@ -198,8 +198,7 @@ pub(super) async fn release_bookings(
     let actor = session.actor(&state, &request);
     let admin = admin_api::admin_service(&state)?;
     let result = admin.release_numbers(bookings, &actor).await;
-    let redirect = redirect_to_result(&RELEASE, &session, &form, result, to_row)?;
-    Ok(redirect)
+    redirect_to_result(&RELEASE, &session, &form, result, to_row)
 }
 
 /// The selected bookings to release: group and id of each.

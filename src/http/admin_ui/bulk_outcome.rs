@@ -1,11 +1,11 @@
 //! The results of an action on several rows, as the URL of their page contains them. So a reload of the page repeats
 //! nothing, and every replica can show it.
 
-use actix_web::HttpResponse;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    PageResult,
     bulk_action::{BulkAction, SelectedRow, back_url, submitted_texts},
     form::Form,
     redirect_see_other,
@@ -121,7 +121,7 @@ pub(super) fn redirect_to_result<T>(
     form: &Form,
     result: BulkResult<T>,
     to_row: impl Fn(&T) -> SelectedRow,
-) -> Result<HttpResponse, ApiError> {
+) -> PageResult {
     let outcome = BulkOutcome::new(action, form, result, to_row);
     Ok(redirect_see_other(&outcome.url(session)?))
 }

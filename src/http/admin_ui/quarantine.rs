@@ -70,8 +70,7 @@ pub(super) async fn change_quarantine(
     let admin = admin_api::admin_service(&state)?;
     let result = change_numbers(admin, action, &group, numbers, &actor).await;
     let to_row = |number: &String| to_row(&group, number);
-    let redirect = redirect_to_result(action, &session, &form, result, to_row)?;
-    Ok(redirect)
+    redirect_to_result(action, &session, &form, result, to_row)
 }
 
 async fn change_numbers(

@@ -1,9 +1,9 @@
 //! The numbers of a resource group, each with its state.
 
-use std::{collections::HashSet, sync::Arc};
+use std::collections::HashSet;
 
 use super::{Admin, AdminError};
-use crate::model::{AccessNumber, Group, NumberState, Table, Timestamp};
+use crate::model::{AccessNumber, NumberState, Table, Timestamp};
 
 /// A number of a group.
 #[derive(Debug, Clone)]
@@ -69,16 +69,12 @@ impl Admin {
     /// The names of the groups that have a number, in any spelling.
     #[must_use]
     pub fn groups_with_number(&self, number: &str) -> HashSet<String> {
-        let (catalog, subscriber) = (
-            self.context.current_catalog.load(),
-            self.subscriber_of(number).unwrap_or_default(),
-        );
-        let has_number = |group: &&Arc<Group>| {
-            let mut numbers = group.numbers.iter().chain(&group.backup);
-            !subscriber.is_empty() && numbers.any(|number| number.subscriber == subscriber)
+        let Ok(subscriber) = self.subscriber_of(number) else {
+            return HashSet::new();
         };
-        let groups = catalog.resource_groups().groups().filter(has_number);
-        groups.map(|group| group.name.clone()).collect()
+        let catalog = self.context.current_catalog.load();
+        let names = catalog.resource_groups().with_number(&subscriber);
+        names.iter().cloned().collect()
     }
 
     /// Reads the states of numbers of the group. See

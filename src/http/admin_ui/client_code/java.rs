@@ -1,6 +1,6 @@
 //! Requests in Java 17, with its HTTP client.
 
-use super::literals::{field_head, file_head, headers, quoted, quoted_file};
+use super::literals::{field_head, file_head, headers, multipart_header, quoted, quoted_file};
 use crate::http::admin_ui::request_example::{
     Credentials, RequestBody, RequestExample, ResponseBody,
 };
@@ -13,8 +13,7 @@ pub(super) fn java(example: &RequestExample<'_>, url: &str) -> String {
     let fields = headers(example, ", ", "UUID.randomUUID().toString()").into_iter();
     calls.extend(fields.map(|field| format!(".header({field})")));
     if let RequestBody::Multipart(_) = example.body {
-        let value = "\"multipart/form-data; boundary=\" + boundary";
-        calls.push(format!(".header(\"Content-Type\", {value})"));
+        calls.push(format!(".header({})", multipart_header(", ")));
     }
     if example.credentials.contains(&Credentials::Basic) {
         let encoded = r#"Base64.getEncoder().encodeToString("USER:PASSWORD".getBytes())"#;

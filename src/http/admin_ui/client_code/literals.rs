@@ -41,6 +41,12 @@ pub(super) fn headers(example: &RequestExample<'_>, separator: &str, random: &st
     pairs.collect()
 }
 
+/// The header of a multipart body as a pair. The code that builds the body has the variable `boundary`.
+pub(super) fn multipart_header(separator: &str) -> String {
+    let value = quoted("multipart/form-data; boundary=");
+    format!("{}{separator}{value} + boundary", quoted("Content-Type"))
+}
+
 /// The beginning of the part of a multipart body with the field `name`, after its boundary.
 pub(super) fn field_head(name: &str) -> String {
     format!("Content-Disposition: form-data; name=\"{name}\"\r\n\r\n")

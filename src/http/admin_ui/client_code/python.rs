@@ -1,6 +1,6 @@
 //! Requests in Python 3, with `urllib`.
 
-use super::literals::{field_head, file_head, headers, quoted, quoted_file};
+use super::literals::{field_head, file_head, headers, multipart_header, quoted, quoted_file};
 use crate::http::admin_ui::request_example::{
     Credentials, RequestBody, RequestExample, ResponseBody,
 };
@@ -15,8 +15,7 @@ pub(super) fn python(example: &RequestExample<'_>, url: &str) -> String {
     }
     let mut fields = headers(example, ": ", "str(uuid.uuid4())");
     if let RequestBody::Multipart(_) = example.body {
-        let value = "\"multipart/form-data; boundary=\" + boundary";
-        fields.push(format!("\"Content-Type\": {value}"));
+        fields.push(multipart_header(": "));
     }
     if example.credentials.contains(&Credentials::Basic) {
         let encoded = r#"base64.b64encode(b"USER:PASSWORD").decode()"#;

@@ -80,8 +80,7 @@ pub(in crate::http::admin_ui) async fn change_services(
     }
     let admin = admin_api::admin_service(&state)?;
     let result = admin.delete_services(ids, &actor).await;
-    let redirect = redirect_to_result(&DELETE, &session, &form, result, to_row)?;
-    Ok(redirect)
+    redirect_to_result(&DELETE, &session, &form, result, to_row)
 }
 
 fn action_of(form: &Form) -> Result<&'static BulkAction, ApiError> {
@@ -104,10 +103,7 @@ async fn extend_services(
     let (admin, ttl) = (admin_api::admin_service(state)?, ttl_field(form));
     let result = admin.set_service_ends(ids.clone(), &ttl, actor);
     match result.await.map_err(ApiError::from) {
-        Ok(result) => {
-            let redirect = redirect_to_result(&EXTEND, session, form, result, to_row)?;
-            Ok(redirect)
-        }
+        Ok(result) => redirect_to_result(&EXTEND, session, form, result, to_row),
         Err(error) => {
             let texts = submitted_texts(form);
             let rows = ids.iter().map(|id| to_row(id).with_texts(&texts)).collect();
