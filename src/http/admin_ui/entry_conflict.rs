@@ -36,6 +36,8 @@ pub(super) struct Conflict {
     pub(super) kind: ConflictKind,
     /// Why the numbers of the form cannot be added or removed any more; may be empty.
     pub(super) problem: String,
+    /// How many of the numbers to remove they removed already.
+    pub(super) already_removed: usize,
 }
 
 impl Conflict {
@@ -56,17 +58,14 @@ impl Conflict {
                     saved: admin.entry_conflict(entry, &own).await?,
                     kind: ConflictKind::Deleted,
                     problem,
+                    already_removed: 0,
                 };
                 return Ok((conflict, edited));
             }
             saved => saved?,
         };
         let merge = edited.base.merge(&own, &saved.options);
-        let values = FormValues {
-            added_numbers: edited.values.added_numbers,
-            removed_numbers: edited.values.removed_numbers,
-            ..merge.options.clone().into()
-        };
+        let (values, already_removed) = edited.values.with_options(&merge.options);
         let (own, problem) = edited_options(&values, merge.options);
         let compared = admin.entry_conflict(entry, &own);
         let compared = EntryConflict {
@@ -89,6 +88,7 @@ impl Conflict {
             saved,
             kind,
             problem,
+            already_removed,
         };
         Ok((conflict, edited))
     }
@@ -107,6 +107,7 @@ impl Conflict {
             saved: admin.entry_conflict(entry, options).await?,
             kind: ConflictKind::NotDeleted(base.changed(options)),
             problem: String::new(),
+            already_removed: 0,
         })
     }
 

@@ -58,10 +58,7 @@ impl FormValues {
             omitted_secrets: form.texts(OMITTED_SECRET_FIELD),
             ..Self::default()
         };
-        let numbers = match before.get(NUMBERS) {
-            Some(OptionValue::List(numbers)) => numbers.iter().map(String::as_str).collect(),
-            _ => BTreeSet::new(),
-        };
+        let numbers: BTreeSet<&str> = numbers(before).iter().map(String::as_str).collect();
         for (field, text) in form.fields() {
             let Some(option) = field.strip_prefix(OPTION_PREFIX) else {
                 continue;
@@ -154,6 +151,21 @@ impl FormValues {
         })
     }
 
+    /// The form with other `options`, and how many of the numbers to remove these do not have any more. They are no longer
+    /// to be removed.
+    pub(super) fn with_options(self, options: &Options) -> (Self, usize) {
+        let before = self.entered_options().unwrap_or_default();
+        let (before, after) = (numbers(&before), numbers(options));
+        let remaining = number_edits::remaining_removals(&self.removed_numbers, before, after);
+        let (removed_numbers, gone) = remaining.unwrap_or((self.removed_numbers, 0));
+        let values = Self {
+            added_numbers: self.added_numbers,
+            removed_numbers,
+            ..options.clone().into()
+        };
+        (values, gone)
+    }
+
     fn apply_number_edits(&self, options: &mut Options) -> Result<EditCounts, InputError> {
         if [&self.added_numbers, &self.removed_numbers]
             .iter()
@@ -179,10 +191,7 @@ impl FormValues {
     /// # Errors
     /// [`AdminError::TooLarge`].
     pub(super) fn check_size(options: &Options, max_bytes: usize) -> Result<(), AdminError> {
-        let Some(OptionValue::List(numbers)) = options.get(NUMBERS) else {
-            return Ok(());
-        };
-        let bytes: usize = numbers.iter().map(|number| number.len() + 1).sum();
+        let bytes: usize = numbers(options).iter().map(|number| number.len() + 1).sum();
         if bytes <= max_bytes {
             return Ok(());
         }
@@ -209,4 +218,12 @@ fn option_name(typed: &str, before: &Options) -> String {
     let exists = before.contains_key(typed);
     let name = if exists { typed } else { typed.trim() };
     name.to_owned()
+}
+
+/// The numbers of a group; empty without the option.
+fn numbers(options: &Options) -> &[String] {
+    match options.get(NUMBERS) {
+        Some(OptionValue::List(numbers)) => numbers,
+        _ => &[],
+    }
 }

@@ -106,6 +106,20 @@ pub(super) fn apply(
     Ok(EditedNumbers { numbers, counts })
 }
 
+/// The entries of `removed` that are still among `after`, as a text, and how many are not. The entries are valid for the
+/// numbers `before`; `None` if all of them are among `after` too.
+pub(super) fn remaining_removals(
+    removed: &str,
+    before: &[String],
+    after: &[String],
+) -> Option<(String, usize)> {
+    let [before, after] = [before, after].map(|numbers| numbers.iter().cloned().collect());
+    let removed = parse(removed, &before).ok()?;
+    let is_left = |number: &String| HashSet::contains(&after, number);
+    let (left, gone): (Vec<_>, Vec<_>) = removed.into_iter().partition(is_left);
+    Some((left.join("\n"), gone.len())).filter(|_| !gone.is_empty())
+}
+
 /// The numbers in a text: separated by line breaks, commas or semicolons. An entry is one of the `existing` numbers, a
 /// range, or a phone number.
 fn parse(text: &str, existing: &HashSet<String>) -> Result<Vec<String>, String> {
@@ -249,6 +263,21 @@ mod tests {
         let text = " Numbers: 3 added, 1 removed, 1 already there.";
         assert_eq!(counts.describe(), text);
         assert_eq!(EditCounts::default().describe(), "");
+    }
+
+    #[test]
+    fn numbers_that_are_removed_already_are_not_removed_again() {
+        let before = ["1000", "1001", "1002", "10-20", "abc"].map(str::to_owned);
+        let removed = "1000-1002, 10-20\nabc";
+        let remaining = |after: &[&str]| {
+            let after: Vec<String> = after.iter().map(|number| (*number).to_owned()).collect();
+            remaining_removals(removed, &before, &after)
+        };
+        let all = ["1000", "1001", "1002", "10-20", "abc"];
+        assert_eq!(remaining(&all), None);
+        let some = ("1000\n10-20".to_owned(), 3);
+        assert_eq!(remaining(&["1000", "10-20", "5"]), Some(some));
+        assert_eq!(remaining(&["5"]), Some((String::new(), 5)));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::{
 
 on_every_kind_of_store!(
     changes_of_one_editor_are_merged,
+    numbers_that_both_editors_change_alike_are_no_conflict,
     changes_of_both_are_shown_and_can_be_overwritten,
     a_changed_entry_is_shown_instead_of_deleted,
     a_deleted_entry_can_be_created_again,
@@ -78,6 +79,45 @@ async fn changes_of_one_editor_are_merged(app: TestApp) {
     let options = get_json(&app, ENTRY).await["options"].clone();
     assert_eq!(options["numbers"], json!(["1", "2", "300"]));
     assert_eq!(options["_booking_expiration_timeout"], "77");
+}
+
+async fn numbers_that_both_editors_change_alike_are_no_conflict(app: TestApp) {
+    let app = start_admin(&app).await;
+    let session = AdminSession::sign_in(&app).await;
+    let before = exclusive_group_options(&["100", "101", "102", "103"]);
+    create_entry(&app, ENTRY, &before).await;
+    let mut fields = form_fields(&session.page(PAGE).await);
+    set(&mut fields, "numbers_remove", "100-102");
+    set(&mut fields, "numbers_add", "200-201");
+    let theirs = exclusive_group_options(&["100", "103", "200"]);
+    replace_entry(&app, ENTRY, &theirs).await;
+    let conflict = submit(&session, PAGE, &fields).await;
+    let section = conflict_section(&conflict);
+    assert!(
+        section.contains("Numbers to remove that they removed already: 2."),
+        "{section}"
+    );
+    assert!(!section.contains("no longer apply"), "{section}");
+    assert_eq!(default_button(section), "Save");
+    let merged = form_fields(conflict.text());
+    let removed = ("numbers_remove".to_owned(), "100".to_owned());
+    assert!(merged.contains(&removed), "{merged:?}");
+    let saved = submit(&session, PAGE, &merged).await;
+    let target = "/groups/desk?message=saved&added=1&removed=1&present=1";
+    assert_eq!(redirect_target(&saved), target);
+    let numbers = get_json(&app, ENTRY).await["options"]["numbers"].clone();
+    assert_eq!(numbers, json!(["103", "200", "201"]));
+    // All of the changes are made already.
+    let mut fields = form_fields(&session.page(PAGE).await);
+    set(&mut fields, "numbers_remove", "103");
+    let theirs = exclusive_group_options(&["200", "201"]);
+    replace_entry(&app, ENTRY, &theirs).await;
+    let conflict = submit(&session, PAGE, &fields).await;
+    let section = conflict_section(&conflict);
+    assert!(
+        section.contains("The saved entry has the same options"),
+        "{section}"
+    );
 }
 
 async fn changes_of_both_are_shown_and_can_be_overwritten(app: TestApp) {
