@@ -13,7 +13,7 @@ pub(super) use self::audit_log::{AuditAction, AuditRecord};
 pub use self::{
     active_services::ActiveService,
     audit_log::{AuditFilter, AuditLogPage},
-    bulk_actions::{BulkResult, MAX_SELECTED},
+    bulk_actions::{BulkResult, FoundService, MAX_SELECTED},
     differences::Difference,
     entries::{CatalogEntry, EntryOrigin, Precondition, PutOutcome},
     entry_conflict::EntryConflict,

@@ -29,6 +29,17 @@ pub struct BulkResult<T> {
     pub failed: Vec<(T, AdminError)>,
 }
 
+/// What the store has of a selected service.
+#[derive(Debug)]
+pub enum FoundService {
+    /// The service.
+    Active(Description),
+    /// It does not exist any more.
+    Gone,
+    /// A record that cannot be understood. Actions of operators read it first, so they fail.
+    Unreadable,
+}
+
 impl<T> Default for BulkResult<T> {
     fn default() -> Self {
         Self {
@@ -58,19 +69,20 @@ impl<T> BulkResult<T> {
 }
 
 impl Admin {
-    /// The descriptions of services, of at most [`MAX_SELECTED`], in their order; `None` for those that do not exist or
-    /// cannot be understood.
+    /// The descriptions of services, of at most [`MAX_SELECTED`], in their order.
     ///
     /// # Errors
-    /// [`AdminError::Service`] for other errors of the store.
+    /// [`AdminError::Service`] for errors of the store that are not about one record.
     pub async fn describe_services(
         &self,
         ids: &[ServiceId],
-    ) -> Result<Vec<Option<Description>>, AdminError> {
+    ) -> Result<Vec<FoundService>, AdminError> {
         let describe = async |id: &ServiceId| match self.services.describe(id).await {
-            Ok(description) => Ok(Some(description)),
-            Err(ServiceError::NoSuchService(_) | ServiceError::Store(StoreError::Corrupt(_))) => {
-                Ok(None)
+            Ok(description) => Ok(FoundService::Active(description)),
+            Err(ServiceError::NoSuchService(_)) => Ok(FoundService::Gone),
+            // Redis reports a key of another type as an error of the command.
+            Err(ServiceError::Store(StoreError::Corrupt(_) | StoreError::Bug(_))) => {
+                Ok(FoundService::Unreadable)
             }
             Err(error) => Err(error.into()),
         };

@@ -345,17 +345,23 @@ async fn a_failed_change_does_not_prevent_the_others(app: TestApp) {
     let app = start_admin(&app).await;
     let ids = create_services(&app, 3).await;
     let session = AdminSession::sign_in(&app).await;
-    let confirmation = select(&session, SERVICES, "delete", &as_strs(&ids)).await;
-    // A key of another type in place of the service.
-    let keys = app.redis_keys(&format!("*{}*", ids[1])).await;
-    let key = keys
-        .iter()
-        .find(|key| key.ends_with('}'))
-        .unwrap_or(&keys[0]);
+    let selected = as_strs(&ids);
+    let confirmation = select(&session, SERVICES, "delete", &selected).await;
+    // A service of which the times cannot be read, and a key of another type in place of a service.
+    let key = app.redis_keys(&format!("*{}*", ids[1])).await;
+    let key = key.iter().find(|key| key.ends_with('}')).unwrap_or(&key[0]);
     let mut connection = app.redis.as_ref().unwrap().connection().await;
-    let mut replace = cmd("SET");
-    replace.arg(key).arg("x");
-    replace.query_async::<()>(&mut connection).await.unwrap();
+    let mut damages = [cmd("HDEL"), cmd("SET")];
+    damages[0].arg(key).arg("_end");
+    damages[1].arg(key).arg("x");
+    for damage in damages {
+        damage.query_async::<()>(&mut connection).await.unwrap();
+        let confirmation = select(&session, SERVICES, "delete", &selected).await;
+        let page = page_html(&confirmation);
+        let row = between(page, &format!("<bdi>{}</bdi></a>", ids[1]), "</li>");
+        assert!(row.contains("its record cannot be read"), "{page}");
+        assert!(!page.contains("already gone"), "{page}");
+    }
     let result = confirm(&session, SERVICES, &confirmation, &[]).await;
     assert_eq!(summary(&result), "2 done, 0 already gone, 1 failed");
     let failed = between(page_html(&result), "<h2>Failed</h2>", "</ul>");

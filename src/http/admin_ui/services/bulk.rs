@@ -20,8 +20,8 @@ use crate::{
             signed_in::SignedIn,
         },
     },
-    model::{Description, ServiceId},
-    service::{Actor, FieldValue, FormData},
+    model::ServiceId,
+    service::{Actor, FieldValue, FormData, FoundService},
 };
 
 const URL: &str = "/genesys/1/admin/ui/selected/active-services";
@@ -142,10 +142,13 @@ fn to_row(id: &ServiceId) -> SelectedRow {
 }
 
 /// The row of a service with its definition and its user.
-fn describe(id: &ServiceId, found: Option<Description>) -> SelectedRow {
+fn describe(id: &ServiceId, found: FoundService) -> SelectedRow {
     let details = match found {
-        None => "already gone".to_owned(),
-        Some(found) => {
+        FoundService::Gone => "already gone".to_owned(),
+        FoundService::Unreadable => {
+            "its record cannot be read, so the action will fail for it".to_owned()
+        }
+        FoundService::Active(found) => {
             let kind = if id.is_storage_area() {
                 "storage area".to_owned()
             } else {
