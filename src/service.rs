@@ -10,7 +10,7 @@ pub use self::{
     access_policy::BasicCredentials,
     admin::{
         ActiveService, Actor, Admin, AdminContext, AdminError, AdminSession, AuditFilter,
-        AuditLogPage, BulkResult, CatalogEntry, Difference, EntryConflict,
+        AuditLogPage, BulkResult, CatalogActivation, CatalogEntry, Difference, EntryConflict,
         EntryOrigin, ExhaustedTimes, ExplainedBooking, FoundService, GroupNumber, GroupUsage,
         ImportMode, ImportReport, LostEntries, MAX_SAMPLED_GROUPS, MAX_SEARCHED, MAX_SELECTED,
         MatchExplanation, MostUsedGroups, Operators, Overview, OwnReplica, Precondition, Problem,

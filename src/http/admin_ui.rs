@@ -22,6 +22,7 @@ mod bookings;
 mod bulk_action;
 mod bulk_outcome;
 mod bulk_result;
+mod catalog_activation;
 mod catalog_entries;
 mod catalog_entry_draft;
 mod catalog_entry_form;

@@ -14,6 +14,7 @@ pub use self::{
     active_services::ActiveService,
     audit_log::{AuditFilter, AuditLogPage},
     bulk_actions::{BulkResult, FoundService, MAX_SELECTED},
+    catalog_activation::CatalogActivation,
     differences::Difference,
     entries::{CatalogEntry, EntryOrigin, Precondition, PutOutcome},
     entry_conflict::EntryConflict,
@@ -53,6 +54,7 @@ mod active_services;
 mod audit_log;
 mod bookings;
 mod bulk_actions;
+mod catalog_activation;
 mod catalog_transaction;
 mod differences;
 mod entries;

@@ -7,6 +7,7 @@ mod browser_fixture;
 mod bulk_actions;
 mod catalog;
 mod chats;
+mod catalog_activation;
 mod client_code;
 mod clock_skew;
 mod collection;

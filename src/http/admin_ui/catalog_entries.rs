@@ -8,6 +8,7 @@ use actix_web::{
 
 use super::{
     PageError, PageResult,
+    catalog_activation::describe_activation,
     catalog_entry_draft::{EntryDraft, SAVED},
     catalog_tables::table_path,
     entry_base::EntryBase,
@@ -24,7 +25,7 @@ use super::{
 use crate::{
     http::{AppState, admin_api, body, path},
     model::{EntryName, Table},
-    service::{Admin, AdminError, CatalogEntry, FormData, Options, Precondition},
+    service::{Admin, AdminError, FormData, Options, Precondition},
 };
 
 /// Messages after a redirect to a page.
@@ -85,7 +86,7 @@ pub(super) async fn show_entry(
     let entry = admin.read_entry((table, name)).await?;
     let query = body::parse_query(&state, &request)?;
     let draft = EntryDraft {
-        flash: entry_flash(admin, (table, &entry), &query),
+        flash: entry_flash(admin, &query).await,
         ..EntryDraft::from_entry(table, entry)
     };
     let mut page = draft.into_page(admin, &session)?;
@@ -99,17 +100,13 @@ pub(super) async fn show_entry(
 }
 
 /// The message after a redirect to the page of an entry.
-fn entry_flash(admin: &Admin, (table, entry): (Table, &CatalogEntry), query: &FormData) -> String {
+async fn entry_flash(admin: &Admin, query: &FormData) -> String {
     if query.text("message") != Some(SAVED) {
         return flash_message(query, &FLASH_MESSAGES).to_owned();
     }
     let counts = EditCounts::from_query(query).describe();
-    let active = if admin.is_active(table, entry) {
-        "Active on this replica, and on all replicas within a second."
-    } else {
-        "Not active on this replica yet; reload the page to see when it is."
-    };
-    format!("Saved.{counts} {active}")
+    let activation = describe_activation(admin).await;
+    format!("Saved.{counts}{activation}")
 }
 
 /// `POST /genesys/1/admin/ui/services/{name}`, `POST /genesys/1/admin/ui/groups/{name}`

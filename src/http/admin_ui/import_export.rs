@@ -13,8 +13,8 @@ use askama::Template;
 
 use self::submitted::SubmittedImport;
 use super::{
-    Layout, PageResult, flash_message, form::Form, ok_page, page_url, query_count,
-    redirect_see_other, render, signed_in::SignedIn,
+    Layout, PageResult, catalog_activation::describe_activation, form::Form, ok_page, page_url,
+    query_count, redirect_see_other, render, signed_in::SignedIn,
 };
 use crate::{
     http::{ApiError, AppState, admin_api, body},
@@ -43,14 +43,10 @@ struct ImportExportPage {
     lost: LostEntries,
 }
 
-/// The query parameter `message` after an import, and those with the numbers of entries.
+/// The query parameters `message` after an import and a restore, and those with the numbers of imported entries.
 const IMPORTED: &str = "imported";
+pub(super) const RESTORED: &str = "restored";
 const COUNT_PARAMETERS: [&str; 3] = ["new", "changed", "deleted"];
-/// Messages after a redirect to this page.
-const FLASH_MESSAGES: [(&str, &str); 1] = [(
-    "restored",
-    "Lost entries restored. Active on all replicas within a second.",
-)];
 
 /// `GET /genesys/1/admin/ui/catalog`
 pub(super) async fn show_import_export(
@@ -59,19 +55,24 @@ pub(super) async fn show_import_export(
     request: HttpRequest,
 ) -> PageResult {
     let mut page = ImportExportPage::new(&session, SubmittedImport::default());
-    page.flash = import_flash(&body::parse_query(&state, &request)?);
-    page.lost = admin_api::admin_service(&state)?.lost_entries();
+    let admin = admin_api::admin_service(&state)?;
+    page.flash = import_flash(admin, &body::parse_query(&state, &request)?).await;
+    page.lost = admin.lost_entries();
     ok_page(&page)
 }
 
 /// The message after a redirect to this page.
-fn import_flash(query: &FormData) -> String {
-    if query.text("message") != Some(IMPORTED) {
-        return flash_message(query, &FLASH_MESSAGES).to_owned();
-    }
-    let counts = COUNT_PARAMETERS.map(|name| format!("{} {name}", query_count(query, name)));
-    let counts = counts.join(", ");
-    format!("Imported: {counts}. Active on all replicas within a second.")
+async fn import_flash(admin: &Admin, query: &FormData) -> String {
+    let done = match query.text("message") {
+        Some(IMPORTED) => {
+            let counts = COUNT_PARAMETERS;
+            let counts = counts.map(|name| format!("{} {name}", query_count(query, name)));
+            format!("Imported: {}.", counts.join(", "))
+        }
+        Some(RESTORED) => "Lost entries restored.".to_owned(),
+        _ => return String::new(),
+    };
+    done + &describe_activation(admin).await
 }
 
 /// The page after an import.

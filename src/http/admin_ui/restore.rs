@@ -5,7 +5,10 @@ use actix_web::{
     web::{Data, Payload},
 };
 
-use super::{PageResult, form::Form, page_url, redirect_see_other, signed_in::SignedIn};
+use super::{
+    PageResult, form::Form, import_export::RESTORED, page_url, redirect_see_other,
+    signed_in::SignedIn,
+};
 use crate::{
     http::{AppState, admin_api},
     service::Precondition,
@@ -25,7 +28,7 @@ pub(super) async fn restore_catalog(
         .restore_entries(&condition, &actor)
         .await?;
     Ok(redirect_see_other(&format!(
-        "{}?message=restored",
+        "{}?message={RESTORED}",
         page_url(&["catalog"])
     )))
 }

@@ -132,19 +132,6 @@ impl Admin {
         found.ok_or(AdminError::NoSuchEntry(name.0, name.1))
     }
 
-    /// Whether this replica uses the entry in this revision.
-    #[must_use]
-    pub fn is_active(&self, table: Table, entry: &CatalogEntry) -> bool {
-        let catalog = &self.context.current_catalog;
-        entry.origin == EntryOrigin::File
-            || catalog.stored().is_some_and(|stored| {
-                let name = (table, entry.name.clone());
-                let read = stored.entries.get(&name);
-                catalog.load().version() == Some(stored.version.as_str())
-                    && read.is_some_and(|read| read.revision == entry.revision)
-            })
-    }
-
     /// The stored catalog or, while the store is unavailable, the version that this replica read last.
     ///
     /// # Errors

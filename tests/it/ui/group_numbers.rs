@@ -119,7 +119,7 @@ async fn ranges_and_lists_are_added_and_removed(app: TestApp) {
     let saved = submit(&session, PAGE, &fields).await;
     let target = "/groups/desk?message=saved&added=5001&removed=1&present=1";
     assert_eq!(redirect_target(&saved), target);
-    let text = "Saved. Numbers: 5,001 added, 1 removed, 1 already there. Active on this replica";
+    let text = "Saved. Numbers: 5,001 added, 1 removed, 1 already there. Active on this replica.";
     let page = session.page(target).await;
     assert!(page.contains(text), "{page}");
     let stored = stored_numbers(&app).await;

@@ -76,7 +76,7 @@ async fn import_is_previewed_and_applied(app: TestApp) {
     }
     let page = preview(&session, "replace", CATALOG).await;
     let target = redirect_target(&confirm(&session, page_html(&page)).await).to_owned();
-    let imported = "Imported: 1 new, 1 changed, 2 deleted. Active on all replicas";
+    let imported = "Imported: 1 new, 1 changed, 2 deleted. Active on this replica.";
     assert!(session.page(&target).await.contains(imported), "{target}");
     assert_eq!(
         get_json(&app, "services/cart").await["options"]["_ttl"],
