@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use super::fixture::{AdminSession, all_between, between, escaped, next_page};
+use super::{
+    browser_fixture::{BrowserFixture, HOME},
+    fixture::{AdminSession, all_between, between, escaped, next_page},
+};
 use crate::{
     api::admin::fixture::{
         create_entry, create_service, delete_entry, replace_entry, start_admin, store_options,
@@ -104,4 +107,33 @@ async fn audit_log_is_paginated(app: TestApp) {
     }
     let expected: Vec<String> = (0..7).rev().map(|n| format!("s{n}")).collect();
     assert_eq!(names, expected);
+}
+
+#[tokio::test]
+async fn changes_pass_the_accessibility_checks() {
+    let fixture = BrowserFixture::on_redis().await;
+    create_entry(&fixture.app, "services/cart", &store_options()).await;
+    // Values that are wider than their region.
+    let mut changed = store_options();
+    changed["note"] = json!("a rather long text without an end ".repeat(20));
+    replace_entry(&fixture.app, "services/cart", &changed).await;
+    delete_entry(&fixture.app, "services/cart").await;
+    let browser = fixture.open_signed_in().await;
+    let page = fixture.app.url(&format!("{HOME}/audit-log"));
+    browser.goto(&page).await;
+    // The inspection opens all folds.
+    for summary in ["Before and after", "Before", "After"] {
+        browser.expand(summary).await;
+    }
+    let open = "return [...document.querySelectorAll('details[open] > summary')].map((one) => one.textContent).join()";
+    let open = browser.run(open).await;
+    assert_eq!(open, "Before,Before and after,After");
+    for scheme in ["light", "dark"] {
+        browser.set_color_scheme(scheme).await;
+        for width in [1_280, 390] {
+            browser.resize(width, 900).await;
+            let page = format!("an audit log with open changes, {scheme}, {width}");
+            browser.inspect(&page).await;
+        }
+    }
 }
