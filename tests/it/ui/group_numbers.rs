@@ -308,6 +308,37 @@ async fn a_range_is_added_with_the_keyboard_on_a_phone() {
     assert_eq!(query, "?number=8005564997&state=");
 }
 
+#[tokio::test]
+async fn typed_numbers_are_kept_while_the_table_is_searched() {
+    let fixture = BrowserFixture::on_redis().await;
+    start_group(&fixture).await;
+    let browser = fixture.open_signed_in().await;
+    let page = fixture.app.url(&format!("{HOME}{PAGE}"));
+    browser.goto(&page).await;
+    browser.fill("Add numbers", "8005560001").await;
+    browser.fill("Remove numbers", "8005550001").await;
+    let fields = "return ['numbers-add', 'numbers-remove'].map((id) => document.getElementById(id).value).join()";
+    browser.fill("Number", "8005550000").await;
+    browser.press("Search").await;
+    browser.wait_for_text("1-1 of 1").await;
+    assert_eq!(browser.run(fields).await, "8005560001,8005550001");
+    browser.follow("State").await;
+    browser.wait_for_text("1-1 of 1").await;
+    assert_eq!(browser.run(fields).await, "8005560001,8005550001");
+    browser.follow("Show all").await;
+    browser.wait_for_text("1-2 of 2").await;
+    // They are not kept when the page is left, or after they are saved.
+    browser.follow("Cancel").await;
+    browser.goto(&page).await;
+    browser.field("Add numbers").await;
+    assert_eq!(browser.run(fields).await, ",");
+    browser.fill("Add numbers", "8005560001").await;
+    browser.press("Save").await;
+    browser.wait_for_text("1 added").await;
+    assert_eq!(browser.run(fields).await, ",");
+    assert_eq!(stored_numbers(&fixture.app).await.len(), 3);
+}
+
 async fn start_group(fixture: &BrowserFixture) {
     let numbers = exclusive_group_options(&["8005550000", "8005550001"]);
     create_entry(&fixture.app, ENTRY, &numbers).await;

@@ -174,6 +174,23 @@ document.addEventListener("click", async (event) => {
   }, 2000);
 });
 
+// Text in the fields for changes of numbers is kept while their table is searched, sorted or paged. The other fields are
+// not: their values can be outdated when the page is loaded again, and would undo the changes of another operator.
+for (const field of document.querySelectorAll("[data-keep]")) {
+  const key = `${location.pathname}#${field.id}`;
+  const kept = sessionStorage.getItem(key);
+  sessionStorage.removeItem(key);
+  if (kept && field.value === field.defaultValue) field.value = kept;
+  const table = document.getElementById(field.dataset.keep);
+  const keep = () => {
+    if (field.value !== field.defaultValue) sessionStorage.setItem(key, field.value);
+  };
+  table.addEventListener("submit", (event) => { if (event.target.role === "search") keep(); });
+  table.addEventListener("click", (event) => {
+    if (event.target.closest("a")?.pathname === location.pathname) keep();
+  });
+}
+
 // Selection of rows: a checkbox for all rows of the page, and the number of selected ones.
 for (const all of document.querySelectorAll("input[data-select-all]")) {
   const form = all.form;
