@@ -11,8 +11,9 @@ use super::{
 };
 use crate::{http::ApiError, service::MAX_SELECTED};
 
-/// The fields of each selected row: its value and, in the confirmation, the texts that describe it.
-const SELECTED_FIELD: &str = "selected";
+/// The fields of each selected row: its value and, in the confirmation, the texts that describe it. The URL of the
+/// confirmation has the name for each row, so it is short.
+const SELECTED_FIELD: &str = "row";
 const LABEL_FIELD: &str = "label";
 const DETAILS_FIELD: &str = "details";
 

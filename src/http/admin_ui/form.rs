@@ -24,6 +24,9 @@ const MAX_FIELD_NAME_BYTES: usize = 32;
 /// Maximum growth by form encoding: a line feed becomes `%0D%0A`.
 const MAX_ENCODING_FACTOR: usize = 6;
 
+/// The maximum length of the path and the query of a confirmation: many proxies refuse request lines of more than 8 KiB.
+const MAX_URL_BYTES: usize = 8_000;
+
 /// The fields of a submitted form.
 #[derive(Debug)]
 pub(super) struct Form(Vec<(String, String)>);
@@ -97,12 +100,21 @@ impl Form {
     ///
     /// # Errors
     /// [`ApiError::Forbidden`] if another site links to it: no other page may prepare what the operator then confirms.
-    /// [`ApiError::InvalidParameter`].
+    /// [`ApiError::InvalidParameter`], also for a URL of more than [`MAX_URL_BYTES`]: whether it works must not depend on
+    /// the proxies.
     pub(super) fn from_query(request: &HttpRequest) -> Result<Self, ApiError> {
         if is_cross_site(request) {
             return Err(ApiError::Forbidden(
                 "a page of another site links to this confirmation; no changes were made",
             ));
+        }
+        let url = request.uri().path_and_query();
+        let bytes = url.map_or(0, |url| url.as_str().len());
+        if bytes > MAX_URL_BYTES {
+            return Err(ApiError::InvalidParameter(format!(
+                "the URL with the selected rows has {bytes} bytes, the maximum is {MAX_URL_BYTES}; select fewer rows; \
+                 no changes were made"
+            )));
         }
         body::parse_query_fields(request, MAX_FIELDS).map(Self)
     }

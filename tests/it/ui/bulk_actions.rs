@@ -46,7 +46,7 @@ pub(super) async fn select(
     let back = encode("/genesys/1/admin/ui/bookings?number=1");
     let selected = selected
         .iter()
-        .map(|value| format!("&selected={}", encode(value)));
+        .map(|value| format!("&row={}", encode(value)));
     let selected: String = selected.collect();
     session
         .get(&format!("{path}?action={action}&back={back}{selected}"))
@@ -204,7 +204,7 @@ async fn selected_bookings_are_released(app: TestApp) {
             .contains("No bookings found.")
     );
     let page = session.page("/bookings").await;
-    let values = all_between(&page, "name=\"selected\" value=\"", "\"");
+    let values = all_between(&page, "name=\"row\" value=\"", "\"");
     let values: Vec<&str> = values
         .into_iter()
         .filter(|value| !value.ends_with("/DNIS"))
@@ -305,7 +305,7 @@ async fn invalid_selections_change_nothing(app: TestApp) {
     }
     // No page of another site may prepare a confirmation.
     for path in [SERVICES, "/groups/DNIS/quarantine"] {
-        let link = format!("{path}?action=extend&ttl=1&selected={}", id[0]);
+        let link = format!("{path}?action=extend&ttl=1&row={}", id[0]);
         for (site, status) in [("cross-site", 403), ("same-site", 403), ("none", 200)] {
             let link = session.request(Method::GET, &link);
             let link = link.header("sec-fetch-site", site);
@@ -328,11 +328,7 @@ async fn invalid_selections_change_nothing(app: TestApp) {
     // Neither a missing nor a foreign token is accepted.
     for token in ["", "x"] {
         for path in [SERVICES, BOOKINGS] {
-            let fields = [
-                ("form_token", token),
-                ("action", "delete"),
-                ("selected", id[0]),
-            ];
+            let fields = [("form_token", token), ("action", "delete"), ("row", id[0])];
             let response = session.submit_fields(path, &fields).await;
             assert_eq!(response.status, 403, "{path}");
         }

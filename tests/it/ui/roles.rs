@@ -225,6 +225,6 @@ async fn the_script_works_on_pages_without_actions() {
     browser.wait_for_text("1 active service.").await;
     // An error in a listener is reported before the click ends.
     let click = "let found = 'none'; addEventListener('error', (event) => { found = event.message; }); \
-                 document.querySelector('input[name=selected]').click(); return found";
+                 document.querySelector('input[name=row]').click(); return found";
     assert_eq!(browser.run(click).await, "none");
 }

@@ -192,10 +192,11 @@ for (const field of document.querySelectorAll("[data-keep]")) {
 }
 
 // Selection of rows: a checkbox for all rows of the page, and the number of selected ones.
+const MAX_URL_LENGTH = 8000;
 for (const all of document.querySelectorAll("input[data-select-all]")) {
   const form = all.form;
   // A box can be outside of its form.
-  const boxes = [...form.elements].filter((element) => element.name === "selected");
+  const boxes = [...form.elements].filter((element) => element.name === "row");
   const status = form.querySelector("[data-selected-count]");
   const update = () => {
     const count = boxes.filter((box) => box.checked).length;
@@ -209,6 +210,14 @@ for (const all of document.querySelectorAll("input[data-select-all]")) {
     update();
   });
   for (const box of boxes) box.addEventListener("change", update);
+  // The server refuses longer URLs, and a proxy might without an explanation.
+  form.addEventListener("submit", (event) => {
+    const query = new URLSearchParams(new FormData(form, event.submitter));
+    // `form.action` is a button.
+    if (`${form.getAttribute("action")}?${query}`.length <= MAX_URL_LENGTH) return;
+    event.preventDefault();
+    status.textContent = "Too many rows for one URL: select fewer";
+  });
   all.hidden = boxes.length === 0;
   if (boxes.length) update();
 }
