@@ -15,7 +15,7 @@ use super::{
     entry_conflict::{Conflict, DELETED_REVISION, EditedEntry},
     flash_message,
     form::Form,
-    form_fields::BASE_FIELD,
+    form_fields::{BASE_FIELD, PRESET_FIELD, REVISION_FIELD},
     form_values::FormValues,
     groups,
     number_edits::EditCounts,
@@ -45,7 +45,7 @@ pub(super) async fn show_new_entry(
     let draft = match query.text("copy") {
         Some(name) => EntryDraft::copy_of(table, admin.read_entry((table, name.to_owned())).await?),
         None => EntryDraft {
-            preset_name: query.text("preset").unwrap_or_default().to_owned(),
+            preset_name: query.text(PRESET_FIELD).unwrap_or_default().to_owned(),
             ..EntryDraft::new(table)
         },
     };
@@ -63,7 +63,7 @@ pub(super) async fn create_entry(
     let form = Form::read(&state, &session, &request, payload).await?;
     let draft = EntryDraft {
         requested_name: form.text("name").trim().to_owned(),
-        preset_name: form.text("preset").to_owned(),
+        preset_name: form.text(PRESET_FIELD).to_owned(),
         edited: EditedEntry {
             values: FormValues::from_form(&form, &Options::new()),
             ..EditedEntry::default()
@@ -135,7 +135,7 @@ pub(super) async fn save_entry(
 fn replaced_revision(form: &Form) -> (String, Precondition) {
     // After a conflict, the revision to overwrite.
     let overwritten = Some(form.text("overwrite")).filter(|revision| !revision.is_empty());
-    let revision = overwritten.unwrap_or_else(|| form.text("revision"));
+    let revision = overwritten.unwrap_or_else(|| form.text(REVISION_FIELD));
     let condition = match revision {
         DELETED_REVISION => Precondition::MustNotExist,
         _ => Precondition::IfMatch(vec![revision.to_owned()]),
@@ -151,7 +151,7 @@ pub(super) async fn delete_entry(
     payload: Payload,
 ) -> PageResult {
     let (entry, form) = read_entry_form(&state, &session, &request, payload).await?;
-    let condition = Precondition::IfMatch(vec![form.text("revision").to_owned()]);
+    let condition = Precondition::IfMatch(vec![form.text(REVISION_FIELD).to_owned()]);
     let actor = session.actor(&state, &request);
     let admin = admin_api::admin_service(&state)?;
     match admin.delete_entry(entry.clone(), &condition, &actor).await {

@@ -1,11 +1,11 @@
 //! Reads submitted forms and checks their token.
 
-use actix_web::{HttpRequest, web::Payload};
+use actix_web::{HttpRequest, ResponseError, http::StatusCode, web::Payload};
 
 use super::{
     PageError,
     form_fields::{CATALOG_FIELD, OPTION_PREFIX, OTHER_FIELDS, TOKEN_FIELD},
-    rejected_form::{MAX_KEPT_BYTES, RejectedForm},
+    rejected_form::{MAX_KEPT_BYTES, RejectedInput},
     signed_in::SignedIn,
 };
 use crate::{
@@ -48,24 +48,28 @@ impl Form {
         if session.verify_form_token(form.text(TOKEN_FIELD)) {
             return Ok(form);
         }
-        let error = PageError::from(ApiError::Forbidden(
-            "the form token is invalid; no changes were made",
-        ));
-        Err(error.with_form(RejectedForm::new(request, form.0)))
+        let input = RejectedInput::new(request, form.0);
+        let message = match input {
+            RejectedInput::None => "the form token is invalid; no changes were made",
+            _ => "this form was opened before you signed in again; no changes were made yet",
+        };
+        Err(PageError::from(ApiError::Forbidden(message)).with_input(input))
     }
 
-    /// Reads the form of a request without a session; `None` if it is too large to be kept.
-    ///
-    /// # Errors
-    /// As [`Form::read`].
+    /// Reads the input of a request without a session, at most as much as is kept.
     pub(super) async fn read_rejected(
         state: &AppState,
         request: &HttpRequest,
         payload: Payload,
-    ) -> Result<Option<RejectedForm>, PageError> {
+    ) -> RejectedInput {
         let max_bytes = state.limits.form_bytes.min(MAX_KEPT_BYTES);
-        let form = Self::read_unverified(state, request, payload, max_bytes).await?;
-        Ok(RejectedForm::new(request, form.0))
+        match Self::read_unverified(state, request, payload, max_bytes).await {
+            Ok(form) => RejectedInput::new(request, form.0),
+            Err(error) if error.status_code() == StatusCode::PAYLOAD_TOO_LARGE => {
+                RejectedInput::TooLarge
+            }
+            Err(_) => RejectedInput::None,
+        }
     }
 
     async fn read_unverified(

@@ -13,6 +13,9 @@ pub(super) const UNCOPIED_SECRET_FIELD: &str = "uncopied_secret";
 pub(super) const OMITTED_SECRET_FIELD: &str = "omitted_secret";
 /// The field with the options that the form of an entry was opened with.
 pub(super) const BASE_FIELD: &str = "base";
+/// The fields with the revision of the saved entry that is edited, and with the preset of a new one.
+pub(super) const REVISION_FIELD: &str = "revision";
+pub(super) const PRESET_FIELD: &str = "preset";
 /// The field with the catalog of an import.
 pub(super) const CATALOG_FIELD: &str = "catalog";
 /// The field with the form token of the session.

@@ -12,7 +12,10 @@ use actix_web::{
 };
 use askama::Template;
 
-use super::{Layout, rejected_form::RejectedForm};
+use super::{
+    Layout,
+    rejected_form::{RejectedForm, RejectedInput},
+};
 use crate::http::{ApiError, response};
 
 /// The result of a page handler.
@@ -22,8 +25,8 @@ pub(super) type PageResult = Result<HttpResponse, PageError>;
 #[derive(Debug)]
 pub(in crate::http) struct PageError {
     error: ApiError,
-    /// The form to submit again.
-    rejected_form: Option<Box<RejectedForm>>,
+    /// The input of the form that was rejected.
+    input: Box<RejectedInput>,
     /// The URL of the sign-in page, if the session has ended.
     sign_in_url: Option<String>,
 }
@@ -32,17 +35,17 @@ impl<E: Into<ApiError>> From<E> for PageError {
     fn from(error: E) -> Self {
         Self {
             error: error.into(),
-            rejected_form: None,
+            input: Box::default(),
             sign_in_url: None,
         }
     }
 }
 
 impl PageError {
-    /// Adds a form that can be submitted again.
-    pub(super) fn with_form(self, form: Option<RejectedForm>) -> Self {
+    /// Adds the input of a form, which can be submitted again if it was kept.
+    pub(super) fn with_input(self, input: RejectedInput) -> Self {
         Self {
-            rejected_form: form.map(Box::new),
+            input: Box::new(input),
             ..self
         }
     }
@@ -66,11 +69,17 @@ impl PageError {
 
     /// The page with the error. `back` is the URL of the previous page.
     pub(super) fn page(&self, layout: Layout, back: Option<String>) -> ErrorPage<'_> {
+        let (rejected_form, is_input_lost) = match &*self.input {
+            RejectedInput::None => (None, false),
+            RejectedInput::TooLarge => (None, true),
+            RejectedInput::Kept(form) => (Some(form), false),
+        };
         ErrorPage {
             layout,
             status: self.status_code(),
             message: self.error.to_string(),
-            rejected_form: self.rejected_form.as_deref(),
+            rejected_form,
+            is_input_lost,
             sign_in_url: self.sign_in_url.as_deref(),
             back,
         }
@@ -90,6 +99,8 @@ pub(super) struct ErrorPage<'a> {
     status: StatusCode,
     message: String,
     rejected_form: Option<&'a RejectedForm>,
+    /// Whether the input is too large to be kept.
+    is_input_lost: bool,
     sign_in_url: Option<&'a str>,
     back: Option<String>,
 }

@@ -3,7 +3,10 @@
 
 use actix_web::HttpRequest;
 
-use super::form_fields::{BASE_FIELD, CATALOG_FIELD, OPTION_PREFIX, OTHER_FIELDS, TOKEN_FIELD};
+use super::form_fields::{
+    BASE_FIELD, CATALOG_FIELD, OPTION_PREFIX, OTHER_FIELDS, PRESET_FIELD, REVISION_FIELD,
+    TOKEN_FIELD,
+};
 use crate::{
     http::middleware::csrf::is_from_own_page,
     service::{REDACTED, is_secret},
@@ -16,6 +19,18 @@ const ACCESS_CODE: &str = "_access_code";
 /// Characters of a value that are shown.
 const MAX_SHOWN_CHARS: usize = 200;
 
+/// The input of a rejected form.
+#[derive(Debug, Default)]
+pub(super) enum RejectedInput {
+    /// There is none, or it is not known that a page of the console submitted it: no other page may prepare a form that the
+    /// operator then confirms.
+    #[default]
+    None,
+    /// It is too large to be kept.
+    TooLarge,
+    Kept(RejectedForm),
+}
+
 /// A rejected form, without its token.
 #[derive(Debug)]
 pub(super) struct RejectedForm {
@@ -24,10 +39,9 @@ pub(super) struct RejectedForm {
     pub(super) fields: Vec<(String, String)>,
 }
 
-impl RejectedForm {
-    /// The form of a request. `None` if it has no input, if it is too large, or if it is not known that a page of the console submitted it:
-    /// no other page may prepare a form that the operator then confirms.
-    pub(super) fn new(request: &HttpRequest, mut fields: Vec<(String, String)>) -> Option<Self> {
+impl RejectedInput {
+    /// The input of the form of a request.
+    pub(super) fn new(request: &HttpRequest, mut fields: Vec<(String, String)>) -> Self {
         fields.retain(|(name, _)| name != TOKEN_FIELD);
         let uri = request.uri();
         let action = uri
@@ -37,15 +51,21 @@ impl RejectedForm {
             .iter()
             .map(|(name, text)| name.len() + text.len())
             .sum();
-        let has_valid_size = (1..=MAX_KEPT_BYTES).contains(&bytes);
-        let is_confirmable = has_valid_size && is_from_own_page(request);
-        is_confirmable.then(|| Self {
-            action: action.to_owned(),
-            fields,
-        })
+        match bytes {
+            _ if !is_from_own_page(request) => Self::None,
+            0 => Self::None,
+            1..=MAX_KEPT_BYTES => Self::Kept(RejectedForm {
+                action: action.to_owned(),
+                fields,
+            }),
+            _ => Self::TooLarge,
+        }
     }
+}
 
-    /// The fields that have a value, as they are shown: without secrets, and without long texts.
+impl RejectedForm {
+    /// The fields that have a value, as they are shown: without those that the form does not show, without secrets, and
+    /// without long texts.
     pub(super) fn shown_fields(&self) -> Vec<(&str, String)> {
         let [other_name, other_value] = OTHER_FIELDS;
         let (mut shown, mut custom_option) = (Vec::new(), "");
@@ -53,7 +73,8 @@ impl RejectedForm {
             if name == other_name {
                 custom_option = text;
             }
-            if name == BASE_FIELD || text.is_empty() {
+            let is_hidden = [BASE_FIELD, REVISION_FIELD, PRESET_FIELD].contains(&name.as_str());
+            if is_hidden || text.is_empty() {
                 continue;
             }
             let option = name.strip_prefix(OPTION_PREFIX);

@@ -25,7 +25,7 @@ use super::{
     form::Form,
     redirect_see_other,
     redirect_targets::{previous_page, sign_in_url, sign_in_url_of_form},
-    rejected_form::RejectedForm,
+    rejected_form::RejectedInput,
     render,
     session_cookie::session_token,
     signed_in::SignedIn,
@@ -201,20 +201,22 @@ async fn redirect_to_sign_in(request: &mut ServiceRequest) -> HttpResponse {
     let error = PageError::from(ApiError::Forbidden(
         "your session has expired; no changes were made",
     ));
-    let form = read_rejected_form(request).await;
+    let input = read_rejected_input(request).await;
     let error = error.with_sign_in(sign_in_url_of_form(request.request()));
-    HttpResponse::from_error(error.with_form(form))
+    HttpResponse::from_error(error.with_input(input))
 }
 
-/// The form of a request without a session; `None` if it cannot be read.
-async fn read_rejected_form(request: &mut ServiceRequest) -> Option<RejectedForm> {
-    if !is_from_own_page(request.request()) {
-        return None;
+/// The input of a request without a session. Only that of a page of the console is read.
+async fn read_rejected_input(request: &mut ServiceRequest) -> RejectedInput {
+    let Some(state) = request.app_data::<Data<AppState>>().cloned() else {
+        return RejectedInput::None;
+    };
+    match request.extract::<Payload>().await {
+        Ok(payload) if is_from_own_page(request.request()) => {
+            Form::read_rejected(&state, request.request(), payload).await
+        }
+        _ => RejectedInput::None,
     }
-    let state = request.app_data::<Data<AppState>>()?.clone();
-    let payload = request.extract::<Payload>().await.ok()?;
-    let form = Form::read_rejected(&state, request.request(), payload).await;
-    form.ok().flatten()
 }
 
 /// The headers of all responses of the console. Downloads have a stricter policy of their own.

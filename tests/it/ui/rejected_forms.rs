@@ -13,6 +13,7 @@ use crate::{
 
 on_redis_only!(
     input_survives_the_end_of_a_session,
+    input_that_is_too_large_is_reported,
     forms_of_other_pages_are_not_shown_again,
     secrets_in_rejected_forms_are_not_shown,
 );
@@ -78,13 +79,14 @@ async fn input_survives_the_end_of_a_session(app: TestApp) {
     assert_eq!(confirm.status, 403);
     let page = page_html(&confirm);
     assert!(
-        error_message(page).contains("the form token is invalid"),
+        error_message(page).contains("opened before you signed in again"),
         "{page}"
     );
     assert!(
         page.contains("numbers_add</bdi>") && !page.contains("Sign in"),
         "{page}"
     );
+    assert!(!page.contains("revision</bdi>"), "{page}");
     let numbers = get_json(&app, "groups/desk").await["options"]["numbers"].clone();
     assert_eq!(numbers.as_array().unwrap().len(), 1);
     let saved = submit(&later, PAGE, &fields_again(page)).await;
@@ -92,6 +94,28 @@ async fn input_survives_the_end_of_a_session(app: TestApp) {
         redirect_target(&saved),
         "/groups/desk?message=saved&added=2"
     );
+}
+
+async fn input_that_is_too_large_is_reported(app: TestApp) {
+    let app = start_admin(&app).await;
+    let session = AdminSession::sign_in(&app).await;
+    let mut fields = edited_fields(&app, &session).await;
+    set(&mut fields, "numbers_add", &"8005550101\n".repeat(25_000));
+    for (request, advice) in [
+        (
+            session.unauthenticated_request(Method::POST, PAGE),
+            "Sign in, then enter it again",
+        ),
+        (session.request(Method::POST, PAGE), "Enter it again"),
+    ] {
+        set(&mut fields, "form_token", "other");
+        let page = send(request, SAME_ORIGIN, &app.url(""), &fields).await;
+        assert_eq!(page.status, 403);
+        let page = page_html(&page);
+        assert!(page.contains("larger than 256 KiB"), "{page}");
+        assert!(page.contains(advice), "{advice}: {page}");
+        assert!(!page.contains("Submit again"), "{page}");
+    }
 }
 
 async fn forms_of_other_pages_are_not_shown_again(app: TestApp) {

@@ -1,10 +1,14 @@
 //! The pages while Redis is unavailable.
 
-use super::fixture::{AdminSession, all_between};
+use super::{
+    browser_fixture::sign_in,
+    fixture::{AdminSession, all_between},
+};
 use crate::{
     api::admin::fixture::{ADMIN_SETTINGS, create_pool_call_and_vault},
     support::{
         TestApp, TestResponse,
+        browser::Browser,
         dedicated_redis::{DURABLE, DedicatedRedis},
         event_stream::first_event,
         eventually, random_prefix,
@@ -141,4 +145,28 @@ async fn pages_show_readyz_when_only_writes_fail() {
     ] {
         assert!(page.contains(part), "{part}: {page}");
     }
+}
+
+#[tokio::test]
+async fn an_overview_that_was_opened_during_an_outage_recovers() {
+    let redis = DedicatedRedis::start(&DURABLE).await;
+    let url = redis.url();
+    let settings = [&ADMIN_SETTINGS[..], &[("redis.url", url.as_str())]].concat();
+    let app = TestApp::start(None, &random_prefix(), &settings).await;
+    let browser = Browser::open().await;
+    sign_in(&browser, &app).await;
+    redis.kill();
+    wait_for_reason(&app, "store_unreachable").await;
+    browser.goto(&app.url("/genesys/1/admin/ui")).await;
+    browser.wait_for_text("Changes are not possible").await;
+    browser
+        .wait_for_text("No charts while Redis is unavailable")
+        .await;
+    redis.spawn(&DURABLE);
+    eventually("the outage is no longer shown", async || {
+        let text = browser.text().await;
+        let is_live = text.contains("Live") && !text.contains("Not live");
+        (is_live && !text.contains("Redis unavailable")).then_some(())
+    })
+    .await;
 }

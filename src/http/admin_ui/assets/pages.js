@@ -70,8 +70,13 @@ for (const live of document.querySelectorAll("[data-live]")) {
   const setStatus = (text) => {
     if (status.textContent !== text) status.textContent = text;
   };
-  const updateStatus = () =>
-    setStatus(live.querySelector("[data-stale]") ? "Not live: Redis is unavailable" : "Live");
+  const outage = document.querySelector("[data-outage]");
+  const updateStatus = () => {
+    const isStale = live.querySelector("[data-stale]") !== null;
+    // The outage above the live content may have ended.
+    if (outage) outage.hidden = !isStale;
+    setStatus(isStale ? "Not live: Redis is unavailable" : "Live");
+  };
   const hasSelection = () => {
     const selection = getSelection();
     return !selection.isCollapsed && selection.containsNode(live, true);

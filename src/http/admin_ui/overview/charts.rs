@@ -38,7 +38,12 @@ impl Charts {
                 from: Timestamp::default(),
                 until: Timestamp::default(),
                 all: Vec::new(),
-                problem: Some(error.to_string()),
+                problem: Some(match error {
+                    ApiError::StoreUnavailable(_) => {
+                        "No charts while Redis is unavailable".to_owned()
+                    }
+                    error => error.to_string(),
+                }),
                 has_samples: false,
                 has_counts: false,
             },
