@@ -259,12 +259,8 @@ fn observed_problems(replica: &Replica) -> impl Iterator<Item = Problem> {
     let lost = lost.map(|lost| {
         let message = format!("Redis has lost {lost} catalog entries that the replica can restore");
         let action = "Restore them on this page before the replica restarts.";
-        Problem::new(
-            Severity::Critical,
-            "switchboardcataloglost",
-            message,
-            action,
-        )
+        let severity = Severity::Critical;
+        Problem::new(severity, "switchboardcataloglost", message, action)
     });
     [skew, lag, lost].into_iter().flatten()
 }
@@ -312,11 +308,14 @@ fn group_problems(groups: &MostUsedGroups, now: Timestamp) -> Vec<Problem> {
 }
 
 fn failed_booking(group: &UsedGroup, at: Timestamp) -> Problem {
-    let name = &group.name;
-    let message =
+    let (name, quarantined) = (&group.name, group.usage.quarantined);
+    let mut message =
         format!("Resource group {name} has no number to book: the last create failed at {at}");
-    let action = "Creates that need a number fail with NoAccessNumber. Add numbers, shorten bookings, or release numbers \
-                  that are no longer needed.";
+    if quarantined > 0 {
+        message += &format!("; {quarantined} quarantined");
+    }
+    let action = "Creates that need a number fail with NoAccessNumber. Add numbers, shorten bookings, end quarantines, or \
+                  release numbers that are no longer needed.";
     Problem::new(Severity::Critical, GROUP_RUNBOOK, message, action)
 }
 

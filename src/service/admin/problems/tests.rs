@@ -156,12 +156,25 @@ fn a_failed_booking_is_critical_and_no_free_number_a_warning() {
             failed(used("shared", 3, 3), 59),
             failed(used("failed", 2, 0), 0),
             failed(used("failed earlier", 2, 1), 60),
+            failed(
+                UsedGroup {
+                    usage: PoolUsage {
+                        size: 0,
+                        free: 0,
+                        quarantined: 4,
+                    },
+                    ..used("failed without others", 0, 0)
+                },
+                1,
+            ),
         ],
         ..MostUsedGroups::default()
     };
     let problems = current_problems(&[], &groups, now());
     let expected = [
         "Resource group failed has no number to book: the last create failed at 2026-11-23T17:30:00.000Z",
+        "Resource group failed without others has no number to book: the last create failed at \
+         2026-11-23T17:29:59.000Z; 4 quarantined",
         "Resource group shared has no number to book: the last create failed at 2026-11-23T17:29:01.000Z",
         "All numbers of resource group full are booked: 2",
         "All numbers of resource group with backup are booked: 2",
@@ -171,18 +184,21 @@ fn a_failed_booking_is_critical_and_no_free_number_a_warning() {
     assert_eq!(messages(&problems), expected);
     let severities = problems.iter().map(|problem| problem.severity.name());
     let severities: Vec<_> = severities.collect();
-    assert_eq!(severities[..3], ["critical", "critical", "warning"]);
+    assert_eq!(
+        severities[..4],
+        ["critical", "critical", "critical", "warning"]
+    );
     let target = ProblemTarget::Group("failed".to_owned());
     assert_eq!(problems[0].target, Some(target));
     assert!(
-        problems[2].action.contains("fails"),
-        "{}",
-        problems[2].action
-    );
-    assert!(
-        problems[3].action.contains("backup number of"),
+        problems[3].action.contains("fails"),
         "{}",
         problems[3].action
+    );
+    assert!(
+        problems[4].action.contains("backup number of"),
+        "{}",
+        problems[4].action
     );
 }
 
