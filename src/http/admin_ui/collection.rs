@@ -9,6 +9,7 @@ use actix_web::{
     web::Data,
 };
 use serde_json::{Value, json};
+use utoipa::openapi::Required;
 
 use super::{
     PageResult, percent_encode,
@@ -33,7 +34,7 @@ const SHARED: [(&str, &str); 10] = [
     ("serviceId", EXAMPLE_ID),
     ("serviceName", "store"),
     ("storageAreaId", "session4711"),
-    ("key", "Key1"),
+    ("key", "language"),
     ("file", EXAMPLE_FILE),
     ("definition", "call-us"),
     ("group", "sales"),
@@ -41,6 +42,10 @@ const SHARED: [(&str, &str); 10] = [
     ("booking", "b1"),
     ("webhook", "services/shop"),
 ];
+/// The operation whose requests store the id of the created service in the variable `serviceId`.
+const CREATE: &str = "createService";
+const STORE_ID: &str = "const { _id } = pm.response.code < 300 ? pm.response.json() : {};\n\
+                        if (_id) pm.collectionVariables.set(\"serviceId\", _id);";
 /// A dynamic variable with a random UUID.
 const RANDOM: &str = "{{$guid}}";
 
@@ -64,7 +69,8 @@ pub(super) async fn get_collection(
     Ok(response)
 }
 
-/// The collection of these operations, which are sorted by tag. Credentials are variables without values.
+/// The collection of these operations, which are sorted by tag, with the variables that they use. Credentials are
+/// variables without values.
 fn collection(operations: &[DocumentedOperation<'_>], base_url: &str) -> Value {
     let folders = by_tag(operations).map(|(name, folder)| {
         let items: Vec<Value> = folder.iter().flat_map(items).collect();
@@ -80,28 +86,34 @@ fn collection(operations: &[DocumentedOperation<'_>], base_url: &str) -> Value {
         .into_iter()
         .map(|(key, value)| (key, value.to_owned()));
     let shared = SHARED.map(|(key, value)| (key, percent_encode(value)));
+    let folders = Value::from_iter(folders);
+    let text = folders.to_string();
     let variables = variables.chain(shared);
+    let variables = variables.filter(|(key, _)| text.contains(&reference(key)));
     let variables = variables.map(|(key, value)| json!({"key": key, "value": value}));
     json!({
         "info": {"name": TITLE, "schema": SCHEMA},
-        "item": folders.collect::<Vec<_>>(),
+        "item": folders,
         "variable": variables.collect::<Vec<_>>(),
     })
 }
 
 /// The requests of an operation.
 fn items(operation: &DocumentedOperation<'_>) -> Vec<Value> {
-    let mut items = vec![json!({
-        "name": operation.id(),
-        "request": request(operation, RequestExample::new(operation)),
-    })];
-    if let Some(example) = RequestExample::with_file(operation) {
-        items.push(json!({
-            "name": format!("{} with a file", operation.id()),
-            "request": request(operation, example),
-        }));
-    }
-    items
+    let with_file = RequestExample::with_file(operation);
+    let with_file = with_file.map(|example| (format!("{} with a file", operation.id()), example));
+    let first = (operation.id().to_owned(), RequestExample::new(operation));
+    let items = [first].into_iter().chain(with_file);
+    let items = items.map(|(name, example)| {
+        let mut item = json!({"name": name, "request": request(operation, example)});
+        if operation.id() == CREATE {
+            let script =
+                json!({"type": "text/javascript", "exec": STORE_ID.lines().collect::<Vec<_>>()});
+            item["event"] = json!([{"listen": "test", "script": script}]);
+        }
+        item
+    });
+    items.collect()
 }
 
 /// The request of an operation, with the examples of the description.
@@ -131,7 +143,7 @@ fn request(operation: &DocumentedOperation<'_>, example: RequestExample<'_>) -> 
     for credentials in example.credentials {
         match credentials {
             Credentials::ApiKey => {
-                headers.push(json!({"key": "x-api-key", "value": "{{apiKey}}"}));
+                headers.push(json!({"key": "x-api-key", "value": reference("apiKey")}));
             }
             Credentials::Basic => request["auth"] = basic_auth(),
         }
@@ -140,7 +152,7 @@ fn request(operation: &DocumentedOperation<'_>, example: RequestExample<'_>) -> 
     request
 }
 
-/// The URL. Query parameters without an example are disabled.
+/// The URL. Only query parameters that are required are enabled.
 fn url(operation: &DocumentedOperation<'_>) -> Value {
     let path = operation.path.replace('{', ":").replace('}', "");
     let segments: Vec<&str> = path.split('/').skip(1).collect();
@@ -151,20 +163,28 @@ fn url(operation: &DocumentedOperation<'_>) -> Value {
             "description": parameter.description,
         })
     });
-    let query = operation.query_parameters().into_iter().map(|parameter| {
-        let example = parameter_example(parameter);
-        json!({
-            "key": parameter.name,
-            "value": percent_encode(&example),
+    let mut raw = format!("{}{path}", reference("baseUrl"));
+    let mut query = Vec::new();
+    for parameter in operation.query_parameters() {
+        let (name, value) = (&parameter.name, parameter_example(parameter));
+        let (value, is_required) = (percent_encode(&value), parameter.required == Required::True);
+        if is_required {
+            // Bruno reads the enabled parameters from this text.
+            raw.push(if raw.contains('?') { '&' } else { '?' });
+            raw.push_str(&format!("{name}={value}"));
+        }
+        query.push(json!({
+            "key": name,
+            "value": value,
             "description": parameter.description,
-            "disabled": example.is_empty(),
-        })
-    });
+            "disabled": !is_required,
+        }));
+    }
     json!({
-        "raw": format!("{{{{baseUrl}}}}{path}"),
-        "host": ["{{baseUrl}}"],
+        "raw": raw,
+        "host": [reference("baseUrl")],
         "path": segments,
-        "query": query.collect::<Vec<_>>(),
+        "query": query,
         "variable": variables.collect::<Vec<_>>(),
     })
 }
@@ -194,16 +214,16 @@ fn headers(
 /// The value of a path parameter: the variable with this example, or the example.
 fn shared_value(example: &str) -> String {
     let variable = SHARED.iter().find(|(_, value)| *value == example);
-    variable.map_or_else(
-        || percent_encode(example),
-        |(name, _)| format!("{{{{{name}}}}}"),
-    )
+    variable.map_or_else(|| percent_encode(example), |(name, _)| reference(name))
+}
+
+/// The text that stands for the value of a variable.
+fn reference(variable: &str) -> String {
+    format!("{{{{{variable}}}}}")
 }
 
 fn basic_auth() -> Value {
-    let parameters = ["username", "password"].map(|name| {
-        let value = format!("{{{{{name}}}}}");
-        json!({"key": name, "value": value, "type": "string"})
-    });
+    let parameters = ["username", "password"]
+        .map(|name| json!({"key": name, "value": reference(name), "type": "string"}));
     json!({"type": "basic", "basic": parameters})
 }

@@ -14,6 +14,8 @@ use crate::http::openapi::{
 pub(super) const FILE_TYPE: &str = "image/png";
 /// The header whose value differs in each request.
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+/// The header that changes what exists, with which a create fails.
+const IF_MATCH: &str = "If-Match";
 
 /// The credentials that an operation requires.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,7 +79,8 @@ impl<'a> RequestExample<'a> {
             path.push(if path.contains('?') { '&' } else { '?' });
             path.push_str(&format!("{name}={}", percent_encode(&value)));
         }
-        let headers = examples(operation.header_parameters()).into_iter();
+        let mut headers = examples(operation.header_parameters());
+        headers.retain(|(name, _)| *name != IF_MATCH || !operation.creates());
         let schemes = operation.security_schemes().into_iter();
         let credentials = schemes.map(|scheme| {
             if scheme.starts_with("apiKey") {
@@ -90,6 +93,7 @@ impl<'a> RequestExample<'a> {
             method: operation.method,
             path,
             headers: headers
+                .into_iter()
                 .map(|(name, value)| (name, HeaderExample::new(name, value)))
                 .collect(),
             body,

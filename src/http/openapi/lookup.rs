@@ -79,10 +79,9 @@ impl<'a> DocumentedOperation<'a> {
 
     /// The order of use: short paths first; of a path the create, then reads, changes and deletes.
     fn position(&self) -> (usize, usize, &'a str, usize) {
-        let creates = self.operation.responses.responses.contains_key("201");
         let of_method = match self.method {
             "POST" => 0,
-            "PUT" if creates => 0,
+            "PUT" if self.creates() => 0,
             "GET" => 1,
             "HEAD" => 2,
             "PUT" => 3,
@@ -90,6 +89,11 @@ impl<'a> DocumentedOperation<'a> {
         };
         let segments = self.path.split('/').count();
         (tags::position(self.tag()), segments, self.path, of_method)
+    }
+
+    /// Whether it has a response for something new.
+    pub(in crate::http) fn creates(&self) -> bool {
+        self.operation.responses.responses.contains_key("201")
     }
 
     /// The security schemes of the first requirement, the usual one; none if it is optional.

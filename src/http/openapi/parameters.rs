@@ -66,7 +66,7 @@ pub(in crate::http) struct ChatPath {
 #[into_params(parameter_in = Path)]
 pub(in crate::http) struct KeyPath {
     /// The storage key: any characters, 1 to 256 bytes; encode `/` as `%2F`.
-    #[param(min_length = 1, example = "Key1")]
+    #[param(min_length = 1, example = "language")]
     key: String,
 }
 

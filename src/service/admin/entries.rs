@@ -92,7 +92,7 @@ impl Precondition {
                 "{what} has changed; its current ETag is \"{current}\"; no changes were made"
             ))),
             (Self::MustExist | Self::IfMatch(_), None) => Err(AdminError::PreconditionFailed(
-                format!("{what} no longer exists; no changes were made"),
+                format!("{what} does not exist; no changes were made"),
             )),
         }
     }

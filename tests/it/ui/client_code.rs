@@ -107,7 +107,9 @@ async fn every_operation_has_code_with_the_examples_of_the_description() {
             check_url(&app.url(found), &path, &operation);
             for header in parameters(&operation, "header") {
                 let name = header["name"].as_str().unwrap();
-                assert!(text.contains(name), "{id}: no {name} in {text}");
+                // With it, a create fails.
+                let is_used = name != "If-Match" || operation["responses"]["201"].is_null();
+                assert_eq!(text.contains(name), is_used, "{id}: {name}: {text}");
             }
             let types = content.as_object().into_iter().flatten();
             let types: Vec<&String> = types.map(|(content_type, _)| content_type).collect();
@@ -131,7 +133,7 @@ async fn headers_and_bodies_depend_on_the_operation() {
     assert!(create.contains("\"_ttl\": 3600"), "{create}");
     assert!(create.contains("-H 'gms_user: ada'"), "{create}");
     assert!(create.contains("-H \"Idempotency-Key: $("), "{create}");
-    for operation in ["putGroup", "deleteConfiguredService", "mergeCatalog"] {
+    for operation in ["deleteGroup", "deleteConfiguredService", "mergeCatalog"] {
         let change = curl(operation);
         assert!(change.contains("-H 'If-Match: *'"), "{change}");
     }

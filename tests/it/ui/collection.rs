@@ -114,11 +114,14 @@ async fn collection_contains_every_operation() {
             .iter()
             .map(|segment| segment.as_str().unwrap())
             .collect();
-        assert_eq!(
-            url["raw"],
-            format!("{{{{baseUrl}}}}/{}", path.join("/")),
-            "{name}"
-        );
+        let query = enabled(&url["query"]).into_iter();
+        let query: Vec<String> = query
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let query = query.join("&");
+        let separator = if query.is_empty() { "" } else { "?" };
+        let raw = format!("{{{{baseUrl}}}}/{}{separator}{query}", path.join("/"));
+        assert_eq!(url["raw"], raw, "{name}");
         let variables = path
             .iter()
             .filter(|segment| segment.starts_with(':'))
@@ -169,6 +172,8 @@ async fn requests_of_the_collection_are_accepted() {
             assert!(response.status.is_success(), "{name}: {}", response.text());
             response
         };
+        let uses_key = collection["variable"].to_string().contains("apiKey");
+        assert_eq!(uses_key, settings.len() > 1);
         let created = send(&collection, "createService").await;
         let id = created.json()["_id"].as_str().unwrap().to_owned();
         // Another key creates another service.
@@ -179,6 +184,9 @@ async fn requests_of_the_collection_are_accepted() {
         send(&collection, "setExpiration").await;
         let listed = send(&collection, "listActiveServices").await;
         assert!(listed.text().contains(&id));
+        send(&collection, "readKey").await;
+        send(&collection, "putGroup").await;
+        send(&collection, "putConfiguredService").await;
         send(&collection, "deleteActiveService").await;
         send(&collection, "writeCustomStorageArea").await;
         send(&collection, "deleteStorageArea").await;
@@ -202,7 +210,7 @@ async fn requests_share_the_variables_of_their_ids() {
     let pages = AdminSession::sign_in(&app).await;
     let collection = pages.get(COLLECTION).await.json();
     let text = collection["item"].to_string();
-    for variable in &collection["variable"].as_array().unwrap()[4..] {
+    for variable in &collection["variable"].as_array().unwrap()[3..] {
         let [name, value] = ["key", "value"].map(|member| variable[member].as_str().unwrap());
         let uses = text.matches(&format!("{{{{{name}}}}}")).count();
         assert!(uses > 0, "{name}");

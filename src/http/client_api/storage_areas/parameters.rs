@@ -26,7 +26,7 @@ pub(in crate::http) struct IdAndKeyPath {
     #[param(rename = "idOrTtl", min_length = 1, example = "session4711")]
     id: String,
     /// The storage key: any characters, 1 to 256 bytes; encode `/` as `%2F`.
-    #[param(rename = "keyOrTtl", min_length = 1, example = "Key1")]
+    #[param(rename = "keyOrTtl", min_length = 1, example = "language")]
     key: String,
 }
 
