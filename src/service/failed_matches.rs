@@ -1,10 +1,9 @@
 //! The list of failed matches, which shows operators why a call was not matched.
 //!
 //! Requests add failed matches to a queue; a task of the process determines the reason of each from the bookings of its
-//! number, and records them together, at most once a second. While more fail than the queue has room for, the others are
-//! only counted. The bookings of a number are read by one command for each group that is searched: a flood of failed
-//! matches costs Redis at most a command a second and replica that appends, and [`MAX_PENDING`] times twice
-//! [`MAX_GROUPS`] that read, of which most find nothing.
+//! number, and records them together, at most once in [`RECORD_INTERVAL`]. While more fail than the queue has room for,
+//! the others are only counted. The bookings of a number are read by one command for each group that is searched, within
+//! a [`ReadAllowance`]: a flood of failed matches costs Redis less than a command a second and replica.
 
 use std::{
     mem,
@@ -12,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Notify, time};
+use tokio::{
+    sync::Notify,
+    time::{self, Instant},
+};
 use tracing::debug;
 
 use super::{incoming_call::IncomingCall, phone_numbers::mask_subscriber};
@@ -25,9 +27,11 @@ use crate::{
 /// The number of failed matches in the list.
 const MAX_LISTED: usize = 1_000;
 /// The number of failed matches that a replica records at a time.
-const MAX_PENDING: usize = 10;
+const MAX_PENDING: usize = 30;
 /// The time between two writes to the list.
-const RECORD_INTERVAL: Duration = Duration::from_secs(1);
+const RECORD_INTERVAL: Duration = Duration::from_secs(3);
+/// The average time between two commands that read bookings.
+const READ_INTERVAL: Duration = Duration::from_secs(5);
 /// The number of bookings of a dialed number that are compared to determine a reason. If it has more, the reason is
 /// not determined.
 const MAX_COMPARED: usize = 200;
@@ -55,6 +59,36 @@ impl Reason {
     pub(super) fn of_bookings(current: Vec<String>, mut others: Vec<String>) -> Self {
         others.truncate(MAX_GROUPS);
         Self::OfBookings(SearchedGroups { current, others })
+    }
+}
+
+/// The commands that may read bookings now: one more in each [`READ_INTERVAL`], at most [`MAX_GROUPS`].
+struct ReadAllowance {
+    commands: usize,
+    /// When the last one was added.
+    added: Instant,
+}
+
+impl ReadAllowance {
+    fn new(now: Instant) -> Self {
+        Self {
+            commands: MAX_GROUPS,
+            added: now,
+        }
+    }
+
+    /// Takes this number of commands, or none if there are fewer.
+    fn try_take(&mut self, commands: usize, now: Instant) -> bool {
+        while self.commands < MAX_GROUPS && now - self.added >= READ_INTERVAL {
+            self.commands += 1;
+            self.added += READ_INTERVAL;
+        }
+        if self.commands == MAX_GROUPS {
+            self.added = now;
+        }
+        let left = self.commands.checked_sub(commands);
+        self.commands = left.unwrap_or(self.commands);
+        left.is_some()
     }
 }
 
@@ -131,13 +165,14 @@ impl FailedMatches {
 
     /// Records failed matches for as long as it is polled.
     pub async fn run(self, store: Arc<dyn AdminStore>) {
+        let mut reads = ReadAllowance::new(Instant::now());
         loop {
             self.added.notified().await;
             let pending =
                 mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
             let mut failed = Vec::with_capacity(pending.len());
             for unrecorded in pending {
-                failed.push(self.with_reason(&*store, unrecorded).await);
+                failed.push(self.with_reason(&*store, &mut reads, unrecorded).await);
             }
             if let Err(error) = store.record_failed_matches(&failed, MAX_LISTED).await {
                 debug!(%error, "failed matches not recorded");
@@ -150,6 +185,7 @@ impl FailedMatches {
     async fn with_reason(
         &self,
         store: &dyn MatchDiagnosticsStore,
+        reads: &mut ReadAllowance,
         unrecorded: UnrecordedMatch,
     ) -> FailedMatch {
         let UnrecordedMatch {
@@ -158,7 +194,7 @@ impl FailedMatches {
             groups,
         } = unrecorded;
         if let Some(groups) = groups {
-            match find_reason(store, &call, &groups).await {
+            match find_reason(store, reads, &call, &groups).await {
                 Ok(reason) => failed.reason = reason,
                 Err(error) => debug!(%error, "reason of a failed match not determined"),
             }
@@ -168,18 +204,21 @@ impl FailedMatches {
     }
 }
 
-/// The reason for which a call matched no booking in these groups.
+/// The reason for which a call matched no booking in these groups, as far as reads are allowed.
 async fn find_reason(
     store: &dyn MatchDiagnosticsStore,
+    reads: &mut ReadAllowance,
     call: &Call,
     groups: &SearchedGroups,
 ) -> Result<MatchFailure, StoreError> {
     let SearchedGroups { current, others } = groups;
-    if current.len() > MAX_GROUPS {
+    if !reads.try_take(current.len(), Instant::now()) {
         return Ok(MatchFailure::Undetermined);
     }
     let mut candidates = read_candidates(store, call, current).await?;
-    if candidates.as_ref().is_some_and(Vec::is_empty) {
+    if candidates.as_ref().is_some_and(Vec::is_empty)
+        && reads.try_take(others.len(), Instant::now())
+    {
         candidates = read_candidates(store, call, others).await?;
     }
     match candidates {
@@ -255,6 +294,20 @@ mod tests {
         }
         assert_eq!(failed_matches.pending.lock().unwrap().len(), MAX_PENDING);
         assert_eq!(metrics.failures(MatchFailure::Undetermined), 5);
+    }
+
+    #[test]
+    fn reads_are_limited() {
+        let start = Instant::now();
+        let mut reads = ReadAllowance::new(start);
+        assert!(reads.try_take(MAX_GROUPS - 1, start));
+        assert!(!reads.try_take(2, start));
+        assert!(reads.try_take(1, start));
+        let next = start + READ_INTERVAL;
+        assert!(reads.try_take(1, next) && !reads.try_take(1, next));
+        let later = start + READ_INTERVAL * 1_000;
+        assert!(!reads.try_take(MAX_GROUPS + 1, later));
+        assert!(reads.try_take(MAX_GROUPS, later) && !reads.try_take(1, later));
     }
 
     #[test]
