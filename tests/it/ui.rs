@@ -33,6 +33,7 @@ mod quarantine;
 mod rejected_forms;
 mod replica;
 mod roles;
+mod selected_actions;
 mod service_actions;
 mod services;
 mod sessions;

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     http::ApiError,
+    model::Timestamp,
     service::{BulkResult, FormData},
 };
 
@@ -30,6 +31,8 @@ pub(super) struct BulkOutcome {
     pub(super) unchanged: usize,
     pub(super) gone: OutcomeRows,
     pub(super) failed: OutcomeRows,
+    /// The new expiry, if the action sets one.
+    pub(super) expiry: Option<String>,
     /// The URL of the list.
     pub(super) back: String,
 }
@@ -62,7 +65,7 @@ impl OutcomeRows {
 }
 
 impl BulkOutcome {
-    fn new<T>(
+    pub(super) fn new<T>(
         action: &BulkAction,
         form: &Form,
         result: BulkResult<T>,
@@ -85,8 +88,14 @@ impl BulkOutcome {
             unchanged: result.unchanged.len(),
             gone: OutcomeRows::new(gone.collect()),
             failed: OutcomeRows::new(failed.collect()),
+            expiry: None,
             back: back_url(form),
         }
+    }
+
+    pub(super) fn with_expiry(self, expiry: Timestamp) -> Self {
+        let expiry = Some(expiry.to_string());
+        Self { expiry, ..self }
     }
 
     /// The results in a query.
@@ -105,6 +114,11 @@ impl BulkOutcome {
         })
     }
 
+    /// The redirect to the page with the results.
+    pub(super) fn redirect(&self, session: &SignedIn) -> PageResult {
+        Ok(redirect_see_other(&self.url(session)?))
+    }
+
     /// The URL of the page with the results.
     fn url(&self, session: &SignedIn) -> Result<String, ApiError> {
         let json = serde_json::to_vec(self).map_err(|_error| ApiError::Internal)?;
@@ -114,7 +128,7 @@ impl BulkOutcome {
     }
 }
 
-/// The redirect to the page with the results.
+/// The redirect to the page with the results of an action without an expiry.
 pub(super) fn redirect_to_result<T>(
     action: &BulkAction,
     session: &SignedIn,
@@ -122,8 +136,7 @@ pub(super) fn redirect_to_result<T>(
     result: BulkResult<T>,
     to_row: impl Fn(&T) -> SelectedRow,
 ) -> PageResult {
-    let outcome = BulkOutcome::new(action, form, result, to_row);
-    Ok(redirect_see_other(&outcome.url(session)?))
+    BulkOutcome::new(action, form, result, to_row).redirect(session)
 }
 
 #[cfg(test)]

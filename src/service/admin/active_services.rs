@@ -7,7 +7,7 @@ use super::{
     audit_log::{AuditAction, AuditRecord},
 };
 use crate::{
-    model::{Description, KeyName, ListedBooking, Preview, ServiceId},
+    model::{Description, KeyName, ListedBooking, Preview, ServiceId, Timestamp},
     service::FormData,
 };
 
@@ -72,6 +72,16 @@ impl Admin {
         by: &Actor,
     ) -> Result<(), AdminError> {
         let end = self.services.requested_end(form)?;
+        self.set_service_end_at(id, end, by).await
+    }
+
+    /// As [`Self::set_service_end`], with the time.
+    pub(super) async fn set_service_end_at(
+        &self,
+        id: &ServiceId,
+        end: Timestamp,
+        by: &Actor,
+    ) -> Result<(), AdminError> {
         let before = self.services.describe(id).await?;
         let mut event = AuditRecord::of_service(
             by,

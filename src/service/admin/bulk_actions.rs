@@ -6,7 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{Actor, Admin, AdminError};
 use crate::{
-    model::{BookingId, Description, ListedBooking, ServiceId, StoreError},
+    model::{BookingId, Description, ListedBooking, ServiceId, StoreError, Timestamp},
     service::{FormData, ServiceError},
 };
 
@@ -114,13 +114,13 @@ impl Admin {
         ids: Vec<ServiceId>,
         form: &FormData,
         by: &Actor,
-    ) -> Result<BulkResult<ServiceId>, AdminError> {
-        self.services.requested_end(form)?;
+    ) -> Result<(Timestamp, BulkResult<ServiceId>), AdminError> {
+        let end = self.services.requested_end(form)?;
         let set_end = async |id: &ServiceId| {
-            self.set_service_end(id, form, by).await?;
+            self.set_service_end_at(id, end, by).await?;
             Ok(true)
         };
-        Ok(for_each(ids, set_end).await)
+        Ok((end, for_each(ids, set_end).await))
     }
 
     /// Ends services, at most [`MAX_SELECTED`].

@@ -1,6 +1,6 @@
 //! The page *API reference*: search.
 
-use super::fixture::AdminSession;
+use super::fixture::{AdminSession, all_between};
 use crate::{
     api::admin::fixture::ADMIN_SETTINGS,
     support::{TestApp, random_prefix},
@@ -19,6 +19,12 @@ async fn search_finds_operations_by_all_words() {
     assert!(!none.contains("value=\"<script>"), "{none}");
     let all = session.page("/api").await;
     assert!(!all.contains("operations found"), "{all}");
+    // Code spans of the descriptions are elements.
+    for (from, to) in [("<p>", "</p>"), ("<dd>", "</dd>")] {
+        let texts = all_between(&all, from, to);
+        assert!(texts.iter().any(|text| text.contains("<code>")), "{from}");
+        assert!(!texts.iter().any(|text| text.contains('`')), "{texts:?}");
+    }
     assert!(all.contains("<h2 id=\"schemas\">"));
 }
 

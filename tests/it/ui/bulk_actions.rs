@@ -157,9 +157,11 @@ async fn selected_services_are_extended(app: TestApp) {
     assert!(audit_actions(&app).await.is_empty());
     let result = confirm(&session, SERVICES, &confirmation, &[("ttl", "7200")]).await;
     assert_eq!(summary(&result), "2 done, 0 already gone, 0 failed");
+    let expiry = between(page_html(&result), "New expiry: <time datetime=\"", "\"");
     for (n, id) in ids.iter().enumerate() {
         let service = get_json(&app, &format!("active-services/{id}")).await;
         assert_eq!(service["ttl"].as_u64().unwrap() > 7_000, n < 2, "{service}");
+        assert_eq!(service["expires_at"] == expiry, n < 2, "{service}");
     }
     assert_eq!(audit_actions(&app).await.len(), 2);
 }

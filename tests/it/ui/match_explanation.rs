@@ -117,8 +117,17 @@ async fn an_operator_explains_a_failed_match_with_the_keyboard(fixture: BrowserF
     .await;
     let filled = "return document.getElementById('access-number').value";
     assert_eq!(browser.run(filled).await, number(0));
+    // The result of a form on a phone is below the window without scrolling.
+    browser.resize(390, 844).await;
     browser.keys(&["+1 800 555 0102", Browser::ENTER]).await;
     browser.wait_for_text("No match:").await;
+    let top = "const top = document.getElementById('result').getBoundingClientRect().top; \
+               return top >= 0 && top < innerHeight / 2";
+    eventually("the result is in view", async || {
+        (browser.run(top).await == true).then_some(())
+    })
+    .await;
+    browser.resize(1280, 900).await;
     browser
         .wait_for_text("Caller +1 800 555 0102 does not equal the caller of the booking (…0199).")
         .await;

@@ -196,19 +196,21 @@ for (const field of document.querySelectorAll("[data-keep]")) {
   });
 }
 
-// Selection of rows: a checkbox for all rows of the page, and the number of selected ones.
+// Selection of rows: a checkbox for all rows of the page, the number of selected ones, and the actions on them.
 const MAX_URL_LENGTH = 8000;
 for (const all of document.querySelectorAll("input[data-select-all]")) {
   const form = all.form;
   // A box can be outside of its form.
   const boxes = [...form.elements].filter((element) => element.name === "row");
   const status = form.querySelector("[data-selected-count]");
+  const actions = form.querySelectorAll("button[name=action]");
   const update = () => {
     const count = boxes.filter((box) => box.checked).length;
     all.checked = count > 0 && count === boxes.length;
     all.indeterminate = count > 0 && count < boxes.length;
     // Without actions there is no status.
     if (status) status.textContent = `${count} selected`;
+    for (const action of actions) action.disabled = count === 0;
   };
   all.addEventListener("change", () => {
     for (const box of boxes) box.checked = all.checked;
@@ -224,7 +226,9 @@ for (const all of document.querySelectorAll("input[data-select-all]")) {
     status.textContent = "Too many rows for one URL: select fewer";
   });
   all.hidden = boxes.length === 0;
-  if (boxes.length) update();
+  update();
+  // The browser can restore a selection after this script has run.
+  addEventListener("pageshow", update);
 }
 
 // Fields with several names, separated by commas: the suggestions complete the last one.

@@ -14,7 +14,7 @@ use crate::{
             bulk_action::{
                 BulkAction, ConfirmPage, SelectedRow, selected, submitted_texts, unknown_action,
             },
-            bulk_outcome::redirect_to_result,
+            bulk_outcome::{BulkOutcome, redirect_to_result},
             form::Form,
             ok_page,
             signed_in::SignedIn,
@@ -103,7 +103,10 @@ async fn extend_services(
     let (admin, ttl) = (admin_api::admin_service(state)?, ttl_field(form));
     let result = admin.set_service_ends(ids.clone(), &ttl, actor);
     match result.await.map_err(ApiError::from) {
-        Ok(result) => redirect_to_result(&EXTEND, session, form, result, to_row),
+        Ok((expiry, result)) => {
+            let outcome = BulkOutcome::new(&EXTEND, form, result, to_row);
+            outcome.with_expiry(expiry).redirect(session)
+        }
         Err(error) => {
             let texts = submitted_texts(form);
             let rows = ids.iter().map(|id| to_row(id).with_texts(&texts)).collect();
