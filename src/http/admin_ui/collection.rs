@@ -86,7 +86,7 @@ fn collection(operations: &[DocumentedOperation<'_>], base_url: &str) -> Value {
         .into_iter()
         .map(|(key, value)| (key, value.to_owned()));
     let shared = SHARED.map(|(key, value)| (key, percent_encode(value)));
-    let folders = Value::from_iter(folders);
+    let folders: Value = folders.collect();
     let text = folders.to_string();
     let variables = variables.chain(shared);
     let variables = variables.filter(|(key, _)| text.contains(&reference(key)));
