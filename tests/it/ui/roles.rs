@@ -40,7 +40,9 @@ fn form_targets(page: &str) -> Vec<String> {
     let targets = targets.filter(|form| form.contains("method=\"post\""));
     let targets = targets.map(|form| between(form, "action=\"", "\"").to_owned());
     targets
-        .filter(|target| !target.ends_with("/sign-out") && !target.ends_with("/match-explanation"))
+        .filter(|target| {
+            !target.ends_with("/sign-out") && !target.ends_with("/match-explanation#result")
+        })
         .collect()
 }
 
