@@ -116,7 +116,14 @@ impl Client {
     /// Disconnects, and waits for the end of the process.
     async fn stop(mut self) {
         drop(self.child.stdin.take());
-        self.wait_for("disconnected").await;
+        let lines = eventually("the client disconnects", async || {
+            let lines = self.lines();
+            let has_reply = lines.iter().any(|line| !line["disconnected"].is_null());
+            has_reply.then_some(lines)
+        })
+        .await;
+        let is_disconnected = lines.iter().any(|line| line["disconnected"] == true);
+        assert!(is_disconnected, "{lines:?}");
         let child = &mut self.child;
         let status = eventually("the client ends", async || child.try_wait().unwrap()).await;
         assert!(status.success());
@@ -177,6 +184,8 @@ async fn events_reach_the_client(program: Program, transport: &str, has_ack: boo
     chat.end(&deployment).await;
     client.wait_for_position(chat.position).await;
     client.assert_exactly_once(before);
+    // A connect that arrives after the disconnect fails, and with it the disconnect in this client.
+    deployment.wait_until_waiting().await;
     client.stop().await;
 }
 
